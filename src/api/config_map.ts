@@ -1,0 +1,51 @@
+import { t } from "../base/schema.ts";
+import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
+import { checkBase64, checkEntries, checkFrozen } from "./entries.ts";
+import { CORE } from "./group.ts";
+import type { Kind } from "./kind.ts";
+import type { Resource } from "./meta.ts";
+
+type Strings = Readonly<Record<string, string>>;
+
+/** Configuration by key, for environments of instances. */
+export interface ConfigMap extends Resource {
+  readonly data?: Strings;
+  /** In base64. */
+  readonly binaryData?: Strings;
+  /** Once true, neither it nor the data change any more. */
+  readonly immutable?: boolean;
+}
+
+export const CONFIG_MAP: Kind<ConfigMap> = {
+  apiVersion: CORE,
+  kind: "ConfigMap",
+  plural: "configmaps",
+  singular: "configmap",
+  shortNames: ["cm"],
+  isNamespaced: true,
+  nameRule: "subdomain",
+  schema: t.Object({
+    data: t.Optional(t.MapOf(t.String())),
+    binaryData: t.Optional(t.MapOf(t.String())),
+    immutable: t.Optional(t.Boolean()),
+  }),
+  hasStatus: false,
+  columns: [
+    NAME_COLUMN,
+    {
+      name: "Data",
+      type: "integer",
+      description: "How many keys it has",
+      jsonPath: ".data",
+      value: ({ data = {}, binaryData = {} }: ConfigMap) =>
+        Object.keys(data).length + Object.keys(binaryData).length,
+    },
+    AGE_COLUMN,
+  ],
+  validate: (next, { stored }) => [
+    ...checkEntries("data", next.data),
+    ...checkEntries("binaryData", next.binaryData),
+    ...checkBase64("binaryData", next.binaryData),
+    ...checkFrozen<ConfigMap>(["data", "binaryData"], { next, stored }),
+  ],
+};

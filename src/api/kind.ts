@@ -1,0 +1,125 @@
+import { type ObjectSchema, type Problem, read, t } from "../base/schema.ts";
+import type { Column } from "./column.ts";
+import { ApiError, invalid, type KindName } from "./error.ts";
+import { type Draft, type ObjectKey, objectMeta, type Resource } from "./meta.ts";
+import type { NameRule } from "./name.ts";
+import type { StatusCause } from "./status.ts";
+
+/** What is known when a resource is written. */
+export interface Writing<R extends Resource = Resource> {
+  /** What it replaces, when it replaces something. */
+  readonly stored: R | undefined;
+  /** Who asks. */
+  readonly user: string;
+}
+
+/** What a check is told beside the resource itself. */
+export interface Check<R extends Resource = Resource> {
+  readonly stored: R | undefined;
+  /** Paths the caller sent that the schema does not know. They are gone from the resource. */
+  readonly unknown: readonly string[];
+}
+
+/** One thing wrong with a resource, and what more there is to say of it. */
+export interface Violation extends StatusCause {
+  readonly details?: string;
+}
+
+/** What only our own controllers may do to a kind, and what to tell others who try. */
+export type Refusals = Readonly<Partial<Record<"create" | "update" | "delete", string>>>;
+
+/** All the server needs to know of a kind in order to serve it. There is one per kind. */
+export interface Kind<R extends Resource = Resource> extends KindName {
+  readonly singular: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly isNamespaced: boolean;
+  readonly nameRule: NameRule;
+  /** Everything of it but apiVersion, kind and metadata. */
+  readonly schema: ObjectSchema;
+  readonly hasStatus: boolean;
+  /** Its values are never repeated in an answer, an event or a log. */
+  readonly isSecret?: boolean;
+  readonly columns: readonly Column<R>[];
+  /** What field selectors may ask for, besides metadata.name and metadata.namespace. */
+  readonly fields?: readonly string[];
+  readonly refuses?: Refusals;
+  /** Fills in what the caller left out. Called before `validate`. */
+  prepare?(draft: Draft<R>, writing: Writing<R>): Draft<R>;
+  /** What is wrong with it that the schema cannot say. */
+  validate?(draft: Draft<R>, check: Check<R>): readonly Violation[];
+  /** The refusal of an invalid one; `invalid` when left out. */
+  refuse?(name: string, violations: readonly Violation[]): ApiError;
+}
+
+export interface Parsed<R extends Resource> {
+  readonly draft: Draft<R>;
+  readonly unknown: readonly string[];
+}
+
+const head = { apiVersion: t.Optional(t.String()), kind: t.Optional(t.String()) };
+const whole = new WeakMap<Kind, ObjectSchema>();
+
+/** The schema of the whole object, metadata and all. */
+export function schemaOf(kind: Kind): ObjectSchema {
+  const known = whole.get(kind);
+  if (known !== undefined) return known;
+  const metadata = t.Optional(objectMeta);
+  const made = t.Object({ ...head, metadata, ...kind.schema.properties });
+  whole.set(kind, made);
+  return made;
+}
+
+/** Reads what a caller sent: throws `BadRequest` or `Invalid` for what is no such resource. */
+export function parse<R extends Resource>(kind: Kind<R>, body: unknown): Parsed<R> {
+  const { apiVersion, kind: name } = kind;
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new ApiError("BadRequest", `the body must be a ${name} object as JSON or YAML`);
+  }
+  const { value, problems, unknown } = read(schemaOf(kind), body);
+  const sent = value as Partial<Draft<R>>;
+  if (sent.apiVersion !== undefined && sent.apiVersion !== apiVersion) {
+    throw mismatch("apiVersion", String(sent.apiVersion), apiVersion);
+  }
+  if (sent.kind !== undefined && sent.kind !== name) {
+    throw mismatch("kind", String(sent.kind), name);
+  }
+  const title = sent.metadata?.name ?? sent.metadata?.generateName ?? "";
+  if (problems.length > 0)
+    throw invalid(
+      kind,
+      String(title),
+      problems.map((it) => causeOf(kind, it)),
+    );
+  const metadata = { ...sent.metadata };
+  return { draft: { ...(value as Draft<R>), apiVersion, kind: name, metadata }, unknown };
+}
+
+/** What a field selector may ask for in this kind. */
+export function fieldsOf(kind: Kind): readonly string[] {
+  return ["metadata.name", "metadata.namespace", ...(kind.fields ?? [])];
+}
+
+/** Where a resource of this kind is looked for: no namespace where it has none. */
+export function keyIn(kind: Kind, { name, namespace }: ObjectKey): ObjectKey {
+  return kind.isNamespaced ? { namespace, name } : { name };
+}
+
+function mismatch(field: string, sent: string, wanted: string): ApiError {
+  const message = `the ${field} in the data is "${sent}", the one asked for is "${wanted}"`;
+  return new ApiError("BadRequest", message);
+}
+
+function causeOf(kind: Kind, { path, keyword, message, value }: Problem): StatusCause {
+  if (keyword === "required") return { field: path, message, reason: "FieldValueRequired" };
+  const isEnum = keyword === "enum";
+  const said = `${isEnum ? "Unsupported" : "Invalid"} value: ${shown(kind, value)}: ${message}`;
+  const reason = isEnum ? "FieldValueNotSupported" : "FieldValueInvalid";
+  return { field: path, message: said, reason };
+}
+
+function shown(kind: Kind, value: unknown): string {
+  if (kind.isSecret) return "(hidden)";
+  const text = JSON.stringify(value) ?? "null";
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}

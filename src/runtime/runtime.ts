@@ -1,0 +1,101 @@
+import type { Probe } from "../api/probe.ts";
+import type { LogLine, LogOptions } from "../base/line_log.ts";
+import type { Digest } from "../oci/oci.ts";
+
+/** All that is needed to run one instance of a revision, and to run it again after a crash. */
+export interface InstanceSpec {
+  /** Unique on this server, such as "default/hello-00001-x7k2p": namespace, and name of its Pod. */
+  readonly name: string;
+  /** The revision it is an instance of, such as "default/hello-00001". */
+  readonly revision: string;
+  readonly image: Digest;
+  /** Instead of the image's entry point and arguments, when given. */
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly workingDir?: string;
+  /** All of it, but `PORT`, which the runtime sets. Nothing of Varve's own is added. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What the instance would like to listen on. `PORT` tells it what it shall listen on. */
+  readonly port: number;
+  readonly protocol: "http1" | "h2c";
+  readonly readiness: Probe;
+  readonly liveness?: Probe;
+  readonly limits: Limits;
+  readonly user?: { readonly uid?: number; readonly gid?: number };
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+}
+
+export interface Limits {
+  readonly memoryBytes?: number;
+  /** Thousandths of a core. */
+  readonly cpuMillis?: number;
+}
+
+/** How an instance ended, the last time it did. */
+export interface Exit {
+  /** Absent when a signal ended it, or when nobody was there to see it. */
+  readonly code?: number;
+  readonly signal?: string;
+  readonly reason: "Completed" | "Error" | "OutOfMemory" | "Unhealthy" | "NotStarted" | "Unknown";
+  /** The last lines it wrote, or why it could not be started. */
+  readonly output: string;
+  readonly at: string;
+}
+
+export interface Instance {
+  readonly spec: InstanceSpec;
+  /**
+   * `starting`: runs, not yet ready. `ready`: serves. `unready`: was ready, and its probe fails.
+   * `waiting`: ended, and will be started again. `stopping`: on its way out.
+   */
+  readonly phase: "starting" | "ready" | "unready" | "waiting" | "stopping";
+  /** Where it listens. */
+  readonly address?: { readonly host: string; readonly port: number };
+  readonly pid?: number;
+  readonly createdAt: string;
+  /** Of the run that is now. */
+  readonly startedAt?: string;
+  readonly restarts: number;
+  readonly lastExit?: Exit;
+  /** What it is waiting for, for people: "nothing listens on port 41234 yet". */
+  readonly message: string;
+  /** What was asked for and cannot be had here: "the memory limit is not enforced: …". */
+  readonly caveats: readonly string[];
+}
+
+export interface Usage {
+  /** Processor time used since it was started, in nanoseconds. */
+  readonly cpuNs: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * Runs instances of images and keeps them running: one that ends is started again, with a growing
+ * pause. Instances outlive the runtime: made anew over the same home, it finds them as they were.
+ */
+export interface Runtime extends AsyncDisposable {
+  /** Names the driver in statuses: "process". */
+  readonly kind: string;
+  /** Adopts what still runs. Until then nothing else may be called. */
+  start(): Promise<void>;
+  /**
+   * Why this image cannot run here ("it was not made for the process runtime …"), or nothing.
+   * Throws `OciError` when the image is not in the store.
+   */
+  whyNot(image: Digest): Promise<string | undefined>;
+  /**
+   * Makes sure that this instance runs, and answers once that is on record. Asking again for the
+   * same name changes nothing. What goes wrong later is told by the instance, not thrown.
+   */
+  run(spec: InstanceSpec): Promise<void>;
+  /** Ends an instance: SIGTERM, the grace time, SIGKILL. Resolves when it is gone. */
+  stop(name: string): Promise<void>;
+  get(name: string): Instance | undefined;
+  list(): readonly Instance[];
+  /** Calls with the instance's name whenever `get` would say something else. */
+  watch(listener: (name: string) => void): Disposable;
+  /** What it wrote. Throws `NotFound` when there is and was no such instance. */
+  log(name: string, options?: LogOptions & { readonly previous?: boolean }): AsyncIterable<LogLine>;
+  usage(name: string): Promise<Usage | undefined>;
+}
