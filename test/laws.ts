@@ -37,6 +37,7 @@ export const ROOMS: readonly string[] = ["runtime", "facade", "reconcilers"];
 /** The door of each package: the only place that may import it. Without a door it stays outside. */
 export const DOORS: Readonly<Record<string, string>> = {
   "@peculiar/x509": "src/base/certificate.ts",
+  "reflect-metadata": "src/base/certificate.ts",
   ajv: "src/base/schema.ts",
   commander: "src/cli/program.ts",
   fastify: "src/base/http_server.ts",
@@ -55,7 +56,7 @@ export const DOORS: Readonly<Record<string, string>> = {
 export const BANS: readonly (readonly [RegExp, string, string])[] = [
   [
     /\bprocess\.(env|argv)\b/,
-    "platform/config.ts main.ts gateway/worker.ts",
+    "platform/config.ts main.ts gateway/worker.ts cli/environment.ts",
     "read it in platform/config.ts",
   ],
   [/\b(Date\.now|new Date|performance\.now)\b/, "base/clock.ts", "take a Clock"],
