@@ -18,13 +18,33 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   timestamp: () => timestampOf(Date.now()),
-  sleep: (ms, options) => sleep(ms, undefined, options),
+  async sleep(ms, options) {
+    let leftMs = ms;
+    for (; leftMs > LONGEST_MS; leftMs -= LONGEST_MS) await sleep(LONGEST_MS, undefined, options);
+    await sleep(leftMs, undefined, options);
+  },
   after(ms, act) {
-    const timer = setTimeout(act, ms);
-    timer.unref();
+    let timer: Timer | undefined;
+    const wait = (leftMs: number) => {
+      const isLong = leftMs > LONGEST_MS;
+      const next = () => (isLong ? wait(leftMs - LONGEST_MS) : act());
+      timer = setTimeout(next, isLong ? LONGEST_MS : leftMs);
+      timer.unref();
+    };
+    wait(ms);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** What a timer of Node's is asked for beyond this, it does at once: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A moment given in milliseconds since 1970, for libraries that want a `Date`. */
+export function dateOf(ms: number): Date {
+  return new Date(ms);
+}
 
 /** RFC 3339 in whole seconds, of milliseconds since 1970. */
 export function timestampOf(ms: number): string {

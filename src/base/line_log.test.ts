@@ -77,6 +77,25 @@ test("following ends with the signal", async () => {
   }
 });
 
+test("a follower that is about to wait misses neither a line nor the end", async () => {
+  using log = makeLog();
+  const texts: string[] = [];
+  const reading = (async () => {
+    for await (const { text } of log.read({ follow: true })) texts.push(text);
+  })();
+  // At every point of the reader's way to sleep, as far as turns of the queue can reach them.
+  for (let turns = 0; turns < 50; turns += 1) {
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    log.append([line(String(turns))]);
+  }
+  log.end();
+  await reading;
+  assert.deepEqual(
+    texts,
+    Array.from({ length: 50 }, (_, turns) => String(turns)),
+  );
+});
+
 test("a log opened again goes on where it was", async () => {
   makeLog().append([line("1")]);
   using log = makeLog();

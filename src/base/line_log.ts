@@ -213,19 +213,23 @@ class Follower {
     const stop = () => this.#wake();
     this.#signal?.addEventListener("abort", stop);
     try {
-      while (this.#signal?.aborted !== true) {
-        const lines = this.#waiting;
-        this.#waiting = [];
-        yield* lines;
-        if (lines.length > 0) continue;
-        if (this.#isEnded) return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+      for (;;) {
+        const line = this.#waiting.shift();
+        if (this.#signal?.aborted === true) return;
+        if (line !== undefined) yield line;
+        else if (this.#isEnded) return;
+        // Found empty and waiting in one step: what comes between would wake nobody.
+        else await this.#news();
       }
     } finally {
       this.#signal?.removeEventListener("abort", stop);
     }
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }
 

@@ -1,0 +1,107 @@
+import { type webcrypto, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { dateOf } from "./clock.ts";
+
+/** A certificate and its private key, as PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateOptions {
+  /** The common name. */
+  readonly name: string;
+  /** Names and addresses it is good for. */
+  readonly hosts?: readonly string[];
+  /** Who signs it; itself when left out, and then it may sign others. */
+  readonly issuer?: KeyPair;
+  readonly nowMs: number;
+  readonly days: number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** Makes a key and a certificate for it, by @peculiar/x509, which is loaded only for this. */
+export async function makeCertificate(options: CertificateOptions): Promise<KeyPair> {
+  // The library builds on decorators, and leaves it to us to load what they need.
+  await import("reflect-metadata");
+  const x509 = await import("@peculiar/x509");
+  const { name, hosts = [], issuer, nowMs, days } = options;
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const isAuthority = issuer === undefined;
+  const usage = isAuthority
+    ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
+    : x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment;
+  const names = hosts.map((host) => {
+    return { type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host };
+  });
+  const { serverAuth } = x509.ExtendedKeyUsage;
+  const extensions = [
+    new x509.BasicConstraintsExtension(isAuthority, undefined, true),
+    new x509.KeyUsagesExtension(usage, true),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ...(isAuthority ? [] : [new x509.ExtendedKeyUsageExtension([serverAuth])]),
+    ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+  ];
+  const shared = {
+    notBefore: dateOf(nowMs - DAY_MS),
+    notAfter: dateOf(nowMs + days * DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    extensions,
+  };
+  const cert = isAuthority
+    ? await x509.X509CertificateGenerator.createSelfSigned({ ...shared, name: `CN=${name}`, keys })
+    : await x509.X509CertificateGenerator.create({
+        ...shared,
+        subject: `CN=${name}`,
+        issuer: new x509.X509Certificate(issuer.cert).subject,
+        publicKey: keys.publicKey,
+        signingKey: await readKey(issuer.key),
+      });
+  return { cert: cert.toString("pem"), key: await writeKey(keys.privateKey) };
+}
+
+export interface CertificateCheck {
+  readonly hosts: readonly string[];
+  readonly nowMs: number;
+  /** For how long it must still be good. */
+  readonly days: number;
+  /** Whose signature it must have; anybody's when left out. */
+  readonly issuer?: KeyPair;
+}
+
+/** Why a certificate is of no use: unreadable, old, another's, or not good for a host. */
+export function whyUseless(cert: string, check: CertificateCheck): string | undefined {
+  const { hosts, nowMs, days, issuer } = check;
+  const parsed = parsedOf(cert);
+  if (parsed === undefined) return "it cannot be read";
+  if (Date.parse(parsed.validTo) < nowMs + days * DAY_MS) return `it runs out on ${parsed.validTo}`;
+  const authority = issuer && parsedOf(issuer.cert);
+  if (authority !== undefined && !parsed.verify(authority.publicKey)) {
+    return "another authority has signed it";
+  }
+  const missing = hosts.find((host) => {
+    return (isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host)) === undefined;
+  });
+  return missing === undefined ? undefined : `it is not good for ${missing}`;
+}
+
+function parsedOf(cert: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(cert);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const bytes = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ""), "base64");
+  return await crypto.subtle.importKey("pkcs8", bytes, ALGORITHM, false, ["sign"]);
+}
+
+async function writeKey(key: webcrypto.CryptoKey): Promise<string> {
+  const bytes = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
+  const lines = bytes.match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+}
