@@ -30,13 +30,56 @@ export const AGE_COLUMN: Column = {
   jsonPath: ".metadata.creationTimestamp",
 };
 
+/** Whether a resource is ready, and why not, from its conditions. */
+export const READY_COLUMNS: readonly Column[] = [
+  {
+    name: "Ready",
+    type: "string",
+    description: "Whether the world is as the spec says",
+    jsonPath: ".status.conditions[?(@.type=='Ready')].status",
+  },
+  {
+    name: "Reason",
+    type: "string",
+    description: "Why it is not, in one word",
+    jsonPath: ".status.conditions[?(@.type=='Ready')].reason",
+  },
+];
+
+export const URL_COLUMN: Column = {
+  name: "URL",
+  type: "string",
+  description: "Where it answers",
+  jsonPath: ".status.url",
+};
+
+export const LATEST_COLUMNS: readonly Column[] = [
+  {
+    name: "LatestCreated",
+    type: "string",
+    description: "The newest Revision",
+    jsonPath: ".status.latestCreatedRevisionName",
+  },
+  {
+    name: "LatestReady",
+    type: "string",
+    description: "The newest Revision that works",
+    jsonPath: ".status.latestReadyRevisionName",
+  },
+];
+
 /** What to print of a resource in this column. `null` where there is nothing to say. */
 export function cellOf(column: Column, resource: Resource, nowMs: number): Cell {
   const value = column.value?.(resource) ?? valueAt(column.jsonPath, resource);
-  if (value === undefined || value === null) return column.type === "date" ? "<unknown>" : null;
-  if (column.type === "date") return writeAge(nowMs - Date.parse(String(value)));
+  if (column.type === "date") return ageOf(value, nowMs);
+  if (value === undefined || value === null) return null;
   if (typeof value === "object") return JSON.stringify(value);
   return value as Cell;
+}
+
+function ageOf(value: unknown, nowMs: number): string {
+  const thenMs = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(thenMs) ? "<unknown>" : writeAge(nowMs - thenMs);
 }
 
 const STEP = /\.([A-Za-z0-9_]+)|\[\?\(@\.(\w+)==['"]([^'"]*)['"]\)\]|\['([^']+)'\]|\[(\d+)\]/g;
@@ -45,9 +88,13 @@ const STEP = /\.([A-Za-z0-9_]+)|\[\?\(@\.(\w+)==['"]([^'"]*)['"]\)\]|\['([^']+)'
 export function valueAt(path: string, root: unknown): unknown {
   let at = root;
   for (const [, name, field, equals, key, index] of path.matchAll(STEP)) {
-    if (typeof at !== "object" || at === null) return undefined;
-    if (field !== undefined && Array.isArray(at)) at = at.find((it) => it[field] === equals);
-    else at = (at as Record<string, unknown>)[name ?? key ?? index ?? ""];
+    if (field !== undefined && Array.isArray(at)) at = at.find((it) => ownOf(it, field) === equals);
+    else at = ownOf(at, name ?? key ?? index ?? "");
   }
   return at;
+}
+
+function ownOf(value: unknown, key: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Readonly<Record<string, unknown>>)[key];
 }

@@ -19,6 +19,12 @@ export const statusFields = {
   conditions: t.Optional(t.MapList(condition, "type")),
 };
 
+/** The same for the kinds of Knative, which let a status carry notes as well. */
+export const servingStatusFields = {
+  ...statusFields,
+  annotations: t.Optional(t.MapOf(t.String())),
+};
+
 /** What we know of one aspect of a resource. */
 export type Condition = Value<typeof condition>;
 

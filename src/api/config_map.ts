@@ -1,6 +1,6 @@
 import { t } from "../base/schema.ts";
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
-import { checkBase64, checkEntries, checkFrozen } from "./entries.ts";
+import { checkBase64, checkEntries, checkFrozen, withoutBreaks } from "./entries.ts";
 import { CORE } from "./group.ts";
 import type { Kind } from "./kind.ts";
 import type { Resource } from "./meta.ts";
@@ -42,9 +42,12 @@ export const CONFIG_MAP: Kind<ConfigMap> = {
     },
     AGE_COLUMN,
   ],
+  prepare({ binaryData, ...draft }) {
+    const plain = withoutBreaks(binaryData);
+    return { ...draft, ...(plain !== undefined && { binaryData: plain }) };
+  },
   validate: (next, { stored }) => [
-    ...checkEntries("data", next.data),
-    ...checkEntries("binaryData", next.binaryData),
+    ...checkEntries(next),
     ...checkBase64("binaryData", next.binaryData),
     ...checkFrozen<ConfigMap>(["data", "binaryData"], { next, stored }),
   ],

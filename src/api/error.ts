@@ -78,12 +78,15 @@ export function conflict(kind: KindName, name: string): ApiError {
 }
 
 export function invalid(kind: KindName, name: string, causes: readonly StatusCause[]): ApiError {
-  const list = causes.map(({ field, message }) => `${field}: ${message}`);
+  const { shown, more } = firstOf(causes);
+  const told = shown.map(({ field, message, reason }) => ({ field, message, reason }));
+  const lines = told.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
+  const list = [...lines, ...more];
   const all = list.length === 1 ? list[0] : `[${list.join(", ")}]`;
   const group = groupOf(kind.apiVersion);
   const type = group === "" ? kind.kind : `${kind.kind}.${group}`;
-  const message = `${type} "${name}" is invalid: ${all}`;
-  return new ApiError("Invalid", message, about(kind, name, causes));
+  const message = `${type} "${brief(name)}" is invalid: ${all}`;
+  return new ApiError("Invalid", message, about(kind, name, told));
 }
 
 export function forbidden(kind: KindName, name: string, why: string): ApiError {
@@ -97,9 +100,29 @@ export function resourceOf({ apiVersion, plural }: KindName): string {
   return group === "" ? plural : `${plural}.${group}`;
 }
 
+/** Nobody reads on beyond this many things that are wrong. */
+const CAUSES_MAX = 100;
+
+/** As much of a list as one is told, and how much more there is. */
+export function firstOf<T>(list: readonly T[]): {
+  readonly shown: readonly T[];
+  readonly more: readonly string[];
+} {
+  const count = list.length - CAUSES_MAX;
+  return { shown: list.slice(0, CAUSES_MAX), more: count > 0 ? [`and ${count} more`] : [] };
+}
+
+const CHARS_MAX = 200;
+
+/** A value as it is told in a message: what is very long is cut. */
+export function brief(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "null");
+  return text.length > CHARS_MAX ? `${text.slice(0, CHARS_MAX)}…` : text;
+}
+
 function about(kind: KindName, name: string, causes?: readonly StatusCause[]) {
   const { apiVersion, plural } = kind;
   const group = groupOf(apiVersion);
-  const details = { name, ...(group !== "" && { group }), kind: plural };
+  const details = { name: brief(name), ...(group !== "" && { group }), kind: plural };
   return { details: { ...details, ...(causes !== undefined && { causes }) } };
 }

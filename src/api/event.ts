@@ -37,11 +37,14 @@ const fields = t.Object({
 /** Something that happened to a resource, for people to read. Kept for an hour. */
 export type Event = Resource & Value<typeof fields>;
 
-const lastSeen: Column = {
+const lastSeen: Column<Event> = {
   name: "Last Seen",
   type: "date",
   description: "When it happened last",
   jsonPath: ".lastTimestamp",
+  // Newer clients of Kubernetes tell it in other places.
+  value: ({ lastTimestamp, series, eventTime, metadata }: Event) =>
+    lastTimestamp ?? series?.lastObservedTime ?? eventTime ?? metadata.creationTimestamp,
 };
 
 export const EVENT: Kind<Event> = {
@@ -92,7 +95,6 @@ export const EVENT: Kind<Event> = {
     "involvedObject.uid",
     "reason",
     "reportingComponent",
-    "source",
     "type",
   ],
 };

@@ -1,7 +1,15 @@
 import { type ObjectSchema, type Problem, read, t } from "../base/schema.ts";
 import type { Column } from "./column.ts";
-import { ApiError, invalid, type KindName } from "./error.ts";
-import { type Draft, type ObjectKey, objectMeta, type Resource } from "./meta.ts";
+import { ApiError, brief, invalid, type KindName } from "./error.ts";
+import { isForbidden } from "./forbidden.ts";
+import {
+  type Draft,
+  type DraftMeta,
+  draftMeta,
+  type ObjectKey,
+  objectMeta,
+  type Resource,
+} from "./meta.ts";
 import type { NameRule } from "./name.ts";
 import type { StatusCause } from "./status.ts";
 
@@ -11,6 +19,8 @@ export interface Writing<R extends Resource = Resource> {
   readonly stored: R | undefined;
   /** Who asks. */
   readonly user: string;
+  /** The time of the write, as it is stored. */
+  readonly now: string;
 }
 
 /** What a check is told beside the resource itself. */
@@ -76,23 +86,38 @@ export function parse<R extends Resource>(kind: Kind<R>, body: unknown): Parsed<
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new ApiError("BadRequest", `the body must be a ${name} object as JSON or YAML`);
   }
-  const { value, problems, unknown } = read(schemaOf(kind), body);
-  const sent = value as Partial<Draft<R>>;
-  if (sent.apiVersion !== undefined && sent.apiVersion !== apiVersion) {
-    throw mismatch("apiVersion", String(sent.apiVersion), apiVersion);
+  const { value, problems, unknown, empty } = read(schemaOf(kind), body);
+  const sent = (value ?? {}) as Partial<Draft<R>>;
+  checkSame("apiVersion", sent.apiVersion, apiVersion);
+  checkSame("kind", sent.kind, name);
+  if (problems.length > 0) {
+    const causes = problems.map((problem) => causeOf(kind, problem));
+    throw invalid(kind, titleOf(sent.metadata), causes);
   }
-  if (sent.kind !== undefined && sent.kind !== name) {
-    throw mismatch("kind", String(sent.kind), name);
-  }
-  const title = sent.metadata?.name ?? sent.metadata?.generateName ?? "";
-  if (problems.length > 0)
-    throw invalid(
-      kind,
-      String(title),
-      problems.map((it) => causeOf(kind, it)),
-    );
-  const metadata = { ...sent.metadata };
-  return { draft: { ...(value as Draft<R>), apiVersion, kind: name, metadata }, unknown };
+  const metadata = writable(sent.metadata ?? {});
+  return {
+    draft: { ...(value as Draft<R>), apiVersion, kind: name, metadata },
+    // Many templates write out fields of a pod that they leave empty.
+    unknown: unknown.filter((path) => !(empty.has(path) && isForbidden(path))),
+  };
+}
+
+function checkSame(field: string, sent: unknown, wanted: string): void {
+  if (typeof sent !== "string" || sent === wanted) return;
+  const message = `the ${field} in the data is "${brief(sent)}", the one asked for is "${wanted}"`;
+  throw new ApiError("BadRequest", message);
+}
+
+/** What it calls itself, whatever else is wrong with it. */
+function titleOf(metadata: unknown): string {
+  const { name, generateName } = (metadata ?? {}) as Readonly<Record<string, unknown>>;
+  return [name, generateName].find((it) => typeof it === "string" && it !== "")?.toString() ?? "";
+}
+
+/** Without what only the server may say: it is sent along, and means nothing. */
+function writable(metadata: DraftMeta): DraftMeta {
+  const fields = Object.keys(draftMeta.properties);
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => fields.includes(key)));
 }
 
 /** What a field selector may ask for in this kind. */
@@ -105,21 +130,18 @@ export function keyIn(kind: Kind, { name, namespace }: ObjectKey): ObjectKey {
   return kind.isNamespaced ? { namespace, name } : { name };
 }
 
-function mismatch(field: string, sent: string, wanted: string): ApiError {
-  const message = `the ${field} in the data is "${sent}", the one asked for is "${wanted}"`;
-  return new ApiError("BadRequest", message);
-}
-
 function causeOf(kind: Kind, { path, keyword, message, value }: Problem): StatusCause {
-  if (keyword === "required") return { field: path, message, reason: "FieldValueRequired" };
+  const field = brief(path);
+  if (keyword === "required") return { field, message, reason: "FieldValueRequired" };
+  if (keyword === "limit") {
+    return { field, message: `Too much: ${message}`, reason: "FieldValueTooLong" };
+  }
   const isEnum = keyword === "enum";
   const said = `${isEnum ? "Unsupported" : "Invalid"} value: ${shown(kind, value)}: ${message}`;
   const reason = isEnum ? "FieldValueNotSupported" : "FieldValueInvalid";
-  return { field: path, message: said, reason };
+  return { field, message: said, reason };
 }
 
 function shown(kind: Kind, value: unknown): string {
-  if (kind.isSecret) return "(hidden)";
-  const text = JSON.stringify(value) ?? "null";
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return kind.isSecret ? "(hidden)" : brief(JSON.stringify(value) ?? "null");
 }

@@ -88,6 +88,10 @@ export type Draft<R extends Resource> = Omit<R, "metadata" | "status"> & {
   readonly status?: R["status"];
 };
 
+/** Hold an owner back until all it owns has gone, or has been let go. Kubernetes' own names. */
+export const FOREGROUND_FINALIZER = "foregroundDeletion";
+export const ORPHAN_FINALIZER = "orphan";
+
 /** Metadata for what `owner` makes: it lives beside its owner, and is deleted with it. */
 export function childOf({ apiVersion, kind, metadata }: Resource, name: string): DraftMeta {
   const { namespace, uid } = metadata;

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** What a kind asks of its names: Kubernetes' three rules. */
 export type NameRule = "dns1035" | "label" | "subdomain";
 
@@ -48,7 +50,27 @@ export const SUFFIX_LENGTH = 5;
 
 /** A generated name: the prefix, cut so that `suffix` fits in 63 characters, and the suffix. */
 export function generatedName(prefix: string, suffix: string): string {
-  return `${prefix.slice(0, 63 - suffix.length)}${suffix}`;
+  return `${prefix.slice(0, CHARS_MAX - suffix.length)}${suffix}`;
+}
+
+/**
+ * The name of what `parent` makes, cut to 63 characters where it must be, and then told apart by a
+ * hash of the whole (spec/elafros §4.1).
+ */
+export function childName(parent: string, suffix: string): string {
+  if (parent.length + suffix.length <= CHARS_MAX) return `${parent}${suffix}`;
+  const kept = CHARS_MAX - HASH_CHARS - suffix.length;
+  if (kept > 0) return `${parent.slice(0, kept)}${hashOf(parent)}${suffix}`;
+  // The suffix leaves no room: then it is hashed along, and cut itself.
+  const head = `${parent.slice(0, CHARS_MAX - HASH_CHARS)}${hashOf(`${parent}${suffix}`)}`;
+  return `${head}${suffix.slice(0, CHARS_MAX - head.length)}`.replace(/[-.]+$/, "");
+}
+
+const CHARS_MAX = 63;
+const HASH_CHARS = 32;
+
+function hashOf(text: string): string {
+  return createHash("md5").update(text).digest("hex");
 }
 
 const QUALIFIED = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;

@@ -3,7 +3,8 @@ import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { statusFields } from "./condition.ts";
 import { CORE } from "./group.ts";
 import type { Kind } from "./kind.ts";
-import type { Resource } from "./meta.ts";
+import type { DraftMeta, Resource } from "./meta.ts";
+import { whyBadName } from "./name.ts";
 
 /** Holds a deleted namespace back until nothing is left in it. */
 export const NAMESPACE_FINALIZER = "kubernetes";
@@ -44,7 +45,15 @@ export const NAMESPACE: Kind<Namespace> = {
   fields: ["status.phase"],
   prepare: (draft, { stored }) => ({
     ...draft,
+    metadata: withNameLabel(draft.metadata),
     spec: stored?.spec ?? { finalizers: [NAMESPACE_FINALIZER] },
     ...(stored === undefined && { status: { phase: "Active" as const } }),
   }),
 };
+
+/** Selectors of namespaces go by labels, so each carries its name as one, as in Kubernetes. */
+function withNameLabel(metadata: DraftMeta): DraftMeta {
+  const { name, labels } = metadata;
+  if (name === undefined || whyBadName("label", name) !== undefined) return metadata;
+  return { ...metadata, labels: { ...labels, "kubernetes.io/metadata.name": name } };
+}

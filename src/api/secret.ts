@@ -1,9 +1,11 @@
 import { t } from "../base/schema.ts";
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
-import { checkBase64, checkEntries, checkFrozen } from "./entries.ts";
+import { checkBase64, checkFrozen, checkSecretEntries, withoutBreaks } from "./entries.ts";
+import { brief } from "./error.ts";
 import { CORE } from "./group.ts";
-import type { Kind } from "./kind.ts";
+import type { Kind, Violation } from "./kind.ts";
 import type { Resource } from "./meta.ts";
+import { at } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 
@@ -19,12 +21,19 @@ export interface Secret extends Resource {
 }
 
 /** Which keys a type asks for, as Kubernetes has them. */
-const KEYS_OF: Readonly<Record<string, readonly string[]>> = {
-  "kubernetes.io/tls": ["tls.crt", "tls.key"],
-  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
-  "kubernetes.io/dockercfg": [".dockercfg"],
-  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
-};
+const KEYS_OF: ReadonlyMap<string, readonly string[]> = new Map([
+  ["kubernetes.io/tls", ["tls.crt", "tls.key"]],
+  ["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
+  ["kubernetes.io/dockercfg", [".dockercfg"]],
+  ["kubernetes.io/ssh-auth", ["ssh-privatekey"]],
+]);
+
+/** One of these is enough. */
+const BASIC_AUTH = "kubernetes.io/basic-auth";
+const BASIC_KEYS: readonly string[] = ["username", "password"];
+
+/** What is under these keys must be JSON, where the type asks for them. */
+const JSON_KEYS: ReadonlySet<string> = new Set([".dockerconfigjson", ".dockercfg"]);
 
 export const SECRET: Kind<Secret> = {
   apiVersion: CORE,
@@ -54,28 +63,52 @@ export const SECRET: Kind<Secret> = {
     AGE_COLUMN,
   ],
   fields: ["type"],
-  prepare({ stringData, ...draft }) {
-    const { type = "Opaque", data } = draft;
-    if (stringData === undefined) return { ...draft, type };
-    const entries = Object.entries(stringData);
-    const encoded = entries.map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
-    return { ...draft, type, data: { ...data, ...Object.fromEntries(encoded) } };
+  prepare({ stringData = {}, type = "", data, ...draft }, { stored }) {
+    const texts = Object.entries(stringData);
+    const encoded = texts.map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
+    const all = { ...withoutBreaks(data), ...Object.fromEntries(encoded) };
+    return {
+      ...draft,
+      type: type === "" ? (stored?.type ?? "Opaque") : type,
+      ...((data !== undefined || texts.length > 0) && { data: all }),
+    };
   },
   validate: (next, { stored }) => [
-    ...checkEntries("data", next.data),
+    ...checkSecretEntries(next.data),
     ...checkBase64("data", next.data),
     ...checkFrozen<Secret>(["data"], { next, stored }),
     ...checkType(next, stored),
   ],
 };
 
-function checkType({ type = "", data = {} }: Pick<Secret, "type" | "data">, stored?: Secret) {
+function checkType(
+  { type = "", data = {} }: Pick<Secret, "type" | "data">,
+  stored: Secret | undefined,
+): readonly Violation[] {
   if (stored !== undefined && stored.type !== type) {
-    return [{ field: "type", message: "field is immutable", reason: "FieldValueInvalid" }];
+    const message = `Invalid value: "${brief(type)}": field is immutable, it is "${stored.type}"`;
+    return [{ field: "type", message, reason: "FieldValueInvalid" }];
   }
-  const missing = (KEYS_OF[type] ?? []).filter((key) => data[key] === undefined);
-  return missing.map((key) => {
-    const message = `Required value: a Secret of type ${type} has this key`;
-    return { field: `data[${key}]`, message, reason: "FieldValueRequired" };
+  const has = (key: string) => Object.hasOwn(data, key);
+  if (type === BASIC_AUTH && !BASIC_KEYS.some(has)) {
+    const message = `Required value: a Secret of type ${type} has username, password, or both`;
+    return [{ field: "data", message, reason: "FieldValueRequired" }];
+  }
+  return (KEYS_OF.get(type) ?? []).flatMap((key) => {
+    const field = at("data", key);
+    const missing = `Required value: a Secret of type ${type} has this key`;
+    if (!has(key)) return [{ field, message: missing, reason: "FieldValueRequired" }];
+    if (!JSON_KEYS.has(key) || isJsonObject(data[key] ?? "")) return [];
+    const message = `Invalid value: a Secret of type ${type} has a JSON object here`;
+    return [{ field, message, reason: "FieldValueInvalid" }];
   });
+}
+
+function isJsonObject(base64: string): boolean {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(base64, "base64").toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

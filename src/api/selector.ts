@@ -1,4 +1,4 @@
-import { ApiError } from "./error.ts";
+import { ApiError, brief } from "./error.ts";
 import { whyBadKey, whyBadLabelValue } from "./name.ts";
 
 /** One demand of a selector. All of a selector's demands must be met. */
@@ -12,28 +12,48 @@ export type Selector = readonly Demand[];
 
 type Strings = Readonly<Record<string, string>>;
 
-/** Reads a label selector as kubectl writes it: `a=b,c!=d,e in (f,g),!h`. */
+/**
+ * Reads a label selector as kubectl writes it: `a=b,c!=d,e in (f,g),!h`. Throws `BadRequest` for
+ * what is none.
+ */
 export function readLabelSelector(text: string): Selector {
-  const demands = partsOf(text).map(readDemand);
-  for (const { key, values, verb } of demands) {
-    const why = whyBadKey(key) ?? values.map(whyBadLabelValue).find((it) => it !== undefined);
-    if (why !== undefined) throw unreadable("label selector", text, `"${key}" ${verb}: ${why}`);
+  const refuse = (why: string) => unreadable("label selector", text, why);
+  const tokens = new Tokens(text, refuse);
+  const demands: Demand[] = [];
+  while (!tokens.isOver || demands.length > 0) {
+    const demand = readDemand(tokens);
+    for (const [word, why] of badWordsOf(demand)) throw refuse(`"${brief(word)}": ${why}`);
+    demands.push(demand);
+    if (tokens.isOver) break;
+    tokens.take(",");
   }
   return demands;
 }
 
+function badWordsOf({ key, values }: Demand): readonly (readonly [string, string])[] {
+  const found = [
+    [key, whyBadKey(key)] as const,
+    ...values.map((value) => [value, whyBadLabelValue(value)] as const),
+  ];
+  return found.flatMap(([word, why]) => (why === undefined ? [] : [[word, why] as const]));
+}
+
 /** Reads a field selector: `metadata.name=x,status.phase!=Running`, of fields that are known. */
 export function readFieldSelector(text: string, known: readonly string[]): Selector {
-  const demands = partsOf(text).map((part) => {
-    const [, key = "", operator, value = ""] = /^([^=!]+)(==?|!=)(.*)$/.exec(part) ?? [];
-    if (operator === undefined) throw unreadable("field selector", text, "want field=value");
+  const parts = text.match(/(?:\\.|[^\\,])+|\\/gs) ?? [];
+  return parts.map((part) => {
+    const [, key = "", operator, value = ""] = /^([^=!]*)(==?|!=)(.*)$/s.exec(part) ?? [];
+    const refuse = (why: string) => unreadable("field selector", text, why);
+    if (operator === undefined) throw refuse("want field=value");
     if (!known.includes(key)) {
-      const why = `field label not supported: ${key}; there are ${known.join(", ")}`;
-      throw unreadable("field selector", text, why);
+      const why = `field label not supported: ${brief(key)}; there are ${known.join(", ")}`;
+      throw refuse(why);
     }
-    return { key, verb: operator === "!=" ? "notin" : "in", values: [value] } as const;
+    const isFine = /^(?:[^\\=]|\\[\\,=])*$/s.test(value);
+    if (!isFine) throw refuse("in a value, write \\\\ for \\, \\, for a comma and \\= for =");
+    const values = [value.replace(/\\(.)/gs, "$1")];
+    return { key, verb: operator === "!=" ? "notin" : "in", values };
   });
-  return demands;
 }
 
 /** Whether what `lookUp` says of each key meets all demands. */
@@ -43,8 +63,10 @@ export function matches(selector: Selector, lookUp: (key: string) => string | un
 
 /** Whether a resource's labels meet all demands. */
 export function matchesLabels(selector: Selector, labels: Strings = {}): boolean {
-  return matches(selector, (key) => labels[key]);
+  return matches(selector, (key) => (Object.hasOwn(labels, key) ? labels[key] : undefined));
 }
+
+const INTEGER = /^[+-]?\d{1,18}$/;
 
 function isMet({ verb, values }: Demand, value: string | undefined): boolean {
   if (verb === "exists") return value !== undefined;
@@ -52,40 +74,86 @@ function isMet({ verb, values }: Demand, value: string | undefined): boolean {
   if (verb === "notin") return value === undefined || !values.includes(value);
   if (value === undefined) return false;
   if (verb === "in") return values.includes(value);
-  const [bound] = values;
-  return verb === "gt" ? Number(value) > Number(bound) : Number(value) < Number(bound);
+  const [bound = ""] = values;
+  if (!INTEGER.test(value) || !INTEGER.test(bound)) return false;
+  return verb === "gt" ? BigInt(value) > BigInt(bound) : BigInt(value) < BigInt(bound);
 }
 
-/** Splits at commas, but not at those between parentheses. */
-function partsOf(text: string): readonly string[] {
-  return text
-    .split(/,(?![^(]*\))/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+/** `key`, `!key`, `key = value` and its kin, `key in (a, b)`, `key > 5`. */
+function readDemand(tokens: Tokens): Demand {
+  if (tokens.skip("!")) return { key: tokens.takeWord(), verb: "absent", values: [] };
+  const key = tokens.takeWord();
+  if (tokens.isOver || tokens.next === ",") return { key, verb: "exists", values: [] };
+  if (tokens.skip("=") || tokens.skip("==")) return { key, verb: "in", values: [oneValue(tokens)] };
+  if (tokens.skip("!=")) return { key, verb: "notin", values: [oneValue(tokens)] };
+  if (tokens.skip("in")) return { key, verb: "in", values: valueList(tokens) };
+  if (tokens.skip("notin")) return { key, verb: "notin", values: valueList(tokens) };
+  const isMore = tokens.skip(">");
+  if (!isMore) tokens.take("<", "=, ==, !=, in, notin, <, > or ,");
+  const bound = tokens.takeWord();
+  if (!INTEGER.test(bound)) throw tokens.refuse(`"${brief(bound)}" must be a whole number`);
+  return { key, verb: isMore ? "gt" : "lt", values: [bound] };
 }
 
-const EQUALS = /^([^\s=!<>]+)\s*(==?|!=)\s*([^\s=!]*)$/;
-const SET = /^([^\s=!]+)\s+(in|notin)\s*\(([^()]*)\)$/;
-const BOUND = /^([^\s=!<>]+)\s*([<>])\s*(-?\d+)$/;
+function oneValue(tokens: Tokens): string {
+  return tokens.isOver || tokens.next === "," ? "" : tokens.takeWord();
+}
 
-function readDemand(part: string): Demand {
-  const [, key, operator, value = ""] = EQUALS.exec(part) ?? [];
-  if (key !== undefined) return { key, verb: operator === "!=" ? "notin" : "in", values: [value] };
-  const [, setKey, verb, list = ""] = SET.exec(part) ?? [];
-  if (setKey !== undefined) {
-    const values = list.split(",").map((it) => it.trim());
-    return { key: setKey, verb: verb as "in" | "notin", values };
+/** What stands between parentheses; where nothing stands, the empty value is meant. */
+function valueList(tokens: Tokens): readonly string[] {
+  tokens.take("(");
+  const values: string[] = [];
+  do values.push([",", ")"].includes(tokens.next) ? "" : tokens.takeWord());
+  while (tokens.skip(","));
+  tokens.take(")");
+  return values;
+}
+
+const TOKEN = /[^\s=!(),<>]+|==|!=|[=!(),<>]/g;
+const SYMBOL = /^[=!(),<>]/;
+
+/** A selector, word by word. */
+class Tokens {
+  readonly refuse: (why: string) => ApiError;
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(text: string, refuse: (why: string) => ApiError) {
+    this.#tokens = text.match(TOKEN) ?? [];
+    this.refuse = refuse;
   }
-  const [, boundKey, sign, bound = ""] = BOUND.exec(part) ?? [];
-  if (boundKey !== undefined) {
-    return { key: boundKey, verb: sign === ">" ? "gt" : "lt", values: [bound] };
+
+  get isOver(): boolean {
+    return this.#at >= this.#tokens.length;
   }
-  const [, absent, present] = /^(?:!\s*(\S+)|([^\s=!<>()]+))$/.exec(part) ?? [];
-  if (absent !== undefined) return { key: absent, verb: "absent", values: [] };
-  if (present !== undefined) return { key: present, verb: "exists", values: [] };
-  throw unreadable("label selector", part, "want key=value, key in (a,b), key or !key");
+
+  get next(): string {
+    return this.#tokens[this.#at] ?? "";
+  }
+
+  skip(token: string): boolean {
+    if (this.next !== token) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  take(token: string, wanted = token): void {
+    if (!this.skip(token)) throw this.#unexpected(wanted);
+  }
+
+  takeWord(): string {
+    const word = this.next;
+    if (word === "" || SYMBOL.test(word)) throw this.#unexpected("a word");
+    this.#at += 1;
+    return word;
+  }
+
+  #unexpected(wanted: string): ApiError {
+    const found = this.isOver ? "the end" : `"${brief(this.next)}"`;
+    return this.refuse(`found ${found}, expected ${wanted}`);
+  }
 }
 
 function unreadable(what: string, text: string, why: string): ApiError {
-  return new ApiError("BadRequest", `unable to parse ${what} "${text}": ${why}`);
+  return new ApiError("BadRequest", `unable to parse ${what} "${brief(text)}": ${why}`);
 }

@@ -27,12 +27,16 @@ export interface UploadSource {
 }
 
 const UPLOAD = /^upload:(sha256:[0-9a-f]{64})$/;
-const ARCHIVE = /\.(tar|tar\.gz|tgz|zip)$/;
-const GIT_URL = /^(git\+)?(https?|ssh|git|file):\/\/\S+$|^[\w.-]+@[\w.-]+:\S+$|^\/\S+$/;
+const ARCHIVE_END = /\.(tar|tar\.gz|tgz|zip)$/;
+const ARCHIVE_URL = /^(https?|file):\/\/|^\//;
+const GIT_URL = /^(https?|ssh|git|file):\/\/\S+$|^\w[\w.-]*@\w[\w.-]*:[^\s-]\S*$|^\/\S+$/;
+/** No option of git's, none of the characters that git forbids in names, no range. */
+const REVISION = /^(?!-)(?!.*\.\.)[^\s~^:?*[\\\p{Cc}]+$/u;
 
 /**
  * Reads the annotation `varve.dev/source`: `upload:sha256:…`, the address of an archive, or that
  * of a git repository, each with `#revision:subdirectory` behind it as Docker writes contexts.
+ * What ends like an archive is one; `git+` or `archive+` before an address says it outright.
  * Throws `BadRequest` for what is none of them.
  */
 export function readSource(text: string): Source {
@@ -40,7 +44,7 @@ export function readSource(text: string): Source {
   const [revision = "", subPath = ""] = fragment.split(/:(.*)/s);
   const inside = subPath === "" ? {} : { subPath };
   if (rest.length > 0) throw unreadable(text, "there may be one '#'");
-  if (/(^|\/)\.\.(\/|$)|^\//.test(subPath)) {
+  if (/(^|\/)\.\.(\/|$)|^\/|\p{Cc}/u.test(subPath)) {
     throw unreadable(text, `the subdirectory "${subPath}" must be inside of the source`);
   }
   const [, digest] = UPLOAD.exec(address) ?? [];
@@ -48,19 +52,33 @@ export function readSource(text: string): Source {
     if (revision !== "") throw unreadable(text, "an upload has no revisions");
     return { type: "upload", digest: digest as UploadSource["digest"], ...inside };
   }
-  if (!GIT_URL.test(address)) {
+  const url = address.replace(/^(git|archive)\+/, "");
+  if (!isAddress(url)) {
     throw unreadable(
       text,
       "want upload:sha256:…, or the address of an archive or a git repository",
     );
   }
-  const isGit = address.startsWith("git+") || !ARCHIVE.test(new URL(address, "file:").pathname);
-  if (isGit) {
-    const url = address.replace(/^git\+/, "");
-    return { type: "git", url, ...(revision !== "" && { revision }), ...inside };
+  if (!isArchive(address, url)) {
+    if (revision === "") return { type: "git", url, ...inside };
+    if (REVISION.test(revision)) return { type: "git", url, revision, ...inside };
+    throw unreadable(text, `the revision "${revision}" is no name of a branch, tag or commit`);
   }
+  if (!ARCHIVE_URL.test(url))
+    throw unreadable(text, "an archive is fetched by http, https or file");
   if (revision !== "") throw unreadable(text, "an archive has no revisions");
-  return { type: "archive", url: address, ...inside };
+  return { type: "archive", url, ...inside };
+}
+
+/** Why this text is no source, or nothing. */
+export function whyBadSource(text: string): string | undefined {
+  try {
+    readSource(text);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof ApiError)) throw thrown;
+    return thrown.message.replace(refusal(text), "");
+  }
 }
 
 /** The text that `readSource` reads as this source. */
@@ -68,9 +86,21 @@ export function writeSource(source: Source): string {
   const { subPath } = source;
   const inside = subPath === undefined ? "" : `:${subPath}`;
   if (source.type === "upload") return withFragment(`upload:${source.digest}`, inside);
-  if (source.type === "archive") return withFragment(source.url, inside);
-  const isPlain = !ARCHIVE.test(source.url);
-  return withFragment(`${isPlain ? "" : "git+"}${source.url}`, `${source.revision ?? ""}${inside}`);
+  const { type, url } = source;
+  const isPlain = isArchive(url, url) === (type === "archive");
+  const address = isPlain ? url : `${type}+${url}`;
+  const revision = type === "git" ? (source.revision ?? "") : "";
+  return withFragment(address, `${revision}${inside}`);
+}
+
+function isAddress(url: string): boolean {
+  return GIT_URL.test(url) && (!url.includes("://") || URL.canParse(url));
+}
+
+/** By what it says, or else by how its path ends; git alone speaks the other schemes. */
+function isArchive(address: string, url: string): boolean {
+  if (address !== url) return address.startsWith("archive+");
+  return ARCHIVE_URL.test(url) && ARCHIVE_END.test(url.replace(/\?.*$/s, ""));
 }
 
 function withFragment(address: string, fragment: string): string {
@@ -78,5 +108,9 @@ function withFragment(address: string, fragment: string): string {
 }
 
 function unreadable(text: string, why: string): ApiError {
-  return new ApiError("BadRequest", `Cannot read the source "${text}": ${why}`);
+  return new ApiError("BadRequest", `${refusal(text)}${why}`);
+}
+
+function refusal(text: string): string {
+  return `Cannot read the source "${text}": `;
 }

@@ -1,0 +1,31 @@
+import { CONFIG_MAP } from "./config_map.ts";
+import { CONFIGURATION } from "./configuration.ts";
+import { EVENT } from "./event.ts";
+import { groupOf } from "./group.ts";
+import type { Kind } from "./kind.ts";
+import type { TypeMeta } from "./meta.ts";
+import { NAMESPACE } from "./namespace.ts";
+import { POD } from "./pod.ts";
+import { REVISION } from "./revision.ts";
+import { ROUTE } from "./route.ts";
+import { SECRET } from "./secret.ts";
+import { SERVICE } from "./service.ts";
+
+/** Every kind there is. Routes, discovery, OpenAPI and manifests come from this list. */
+export const KINDS: readonly Kind[] = [
+  NAMESPACE,
+  CONFIG_MAP,
+  EVENT,
+  POD,
+  SECRET,
+  CONFIGURATION,
+  REVISION,
+  ROUTE,
+  SERVICE,
+];
+
+/** The kind of a resource, whatever version of its group it is written in. */
+export function kindOf({ apiVersion, kind }: TypeMeta): Kind | undefined {
+  const group = groupOf(apiVersion);
+  return KINDS.find((it) => it.kind === kind && groupOf(it.apiVersion) === group);
+}

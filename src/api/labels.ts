@@ -1,0 +1,44 @@
+/** Labels that we read or write. The names are Knative's where it has one. */
+export const LABEL = {
+  configuration: "serving.knative.dev/configuration",
+  configurationGeneration: "serving.knative.dev/configurationGeneration",
+  configurationUid: "serving.knative.dev/configurationUID",
+  service: "serving.knative.dev/service",
+  serviceUid: "serving.knative.dev/serviceUID",
+  revision: "serving.knative.dev/revision",
+  revisionUid: "serving.knative.dev/revisionUID",
+  route: "serving.knative.dev/route",
+  /** `pending`: new. `active`: routed. `reserve`: no longer routed. */
+  routingState: "serving.knative.dev/routingState",
+  /** On the Pod that shows a build: the Revision that it is for. */
+  build: "varve.dev/build",
+  visibility: "networking.knative.dev/visibility",
+} as const;
+
+/** Annotations that we read or write. Ours begin with `varve.dev/`. */
+export const ANNOTATION = {
+  creator: "serving.knative.dev/creator",
+  lastModifier: "serving.knative.dev/lastModifier",
+  routingStateModified: "serving.knative.dev/routingStateModified",
+  /** The Routes that send a Revision requests, by name. */
+  routes: "serving.knative.dev/routes",
+  noGc: "serving.knative.dev/no-gc",
+  rolloutDuration: "serving.knative.dev/rollout-duration",
+  /** Its spelling of before, which is still read. */
+  rolloutDurationFormerly: "serving.knative.dev/rolloutDuration",
+  progressDeadline: "serving.knative.dev/progress-deadline",
+  minScale: "autoscaling.knative.dev/min-scale",
+  maxScale: "autoscaling.knative.dev/max-scale",
+  initialScale: "autoscaling.knative.dev/initial-scale",
+  /** On a template: where its code comes from, as `api/source.ts` reads it. */
+  source: "varve.dev/source",
+  /** On a template: what the source was called by who deployed it, such as a path. */
+  sourceName: "varve.dev/source-name",
+  /** On a template: the semantic version of the release. */
+  version: "varve.dev/version",
+} as const;
+
+/** Settings of Knative's proxy beside each instance begin with this. */
+export const QUEUE_SIDECAR = "queue.sidecar.serving.knative.dev/";
+
+export const AUTOSCALING = "autoscaling.knative.dev/";
