@@ -101,6 +101,11 @@ export interface ImageStore extends AsyncDisposable {
    * applied, nothing outside of it touched. Whole or not at all.
    */
   unpack(digest: Digest, directory: string): Promise<void>;
+  /**
+   * Removes blobs that are no part of a kept or a named image and none of `kept` themselves, and
+   * that nobody has stored within `idleMs`. Answers with how many bytes that was.
+   */
+  collect(kept: ReadonlySet<Digest>, idleMs: number): Promise<number>;
 }
 
 export interface Credentials {
