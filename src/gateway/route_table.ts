@@ -68,6 +68,9 @@ export interface Gateway {
    * asked after `putBackend` took it out, before it is stopped.
    */
   drained(endpoint: string, deadlineMs: number): Promise<void>;
-  /** Calls with the id of a backend that has no endpoints when a request begins to wait for it. */
+  /**
+   * Calls with the id of a backend when a request begins to wait for it, and again every second
+   * while any waits: it has no endpoints, or each is at its limit.
+   */
   onWaiting(listener: (backend: string) => void): Disposable;
 }

@@ -1,0 +1,59 @@
+import type { BackendLimits, EndpointSpec } from "./route_table.ts";
+import { WaitList } from "./wait_list.ts";
+
+/** One revision, as the hot side reads it. It lives on over all its updates. */
+export interface Backend {
+  readonly id: string;
+  /** The name without the namespace, as clients are told it. */
+  readonly revision: string;
+  limits: BackendLimits;
+  why: string | undefined;
+  /** Deleted, though a route still sends it a share: such requests are refused at once. */
+  isGone: boolean;
+  /** Replaced as a whole, never changed in place. */
+  endpoints: readonly Endpoint[];
+  /** Whose turn it is among those that are equally busy. */
+  next: number;
+  /** Slices of the table that lead here. */
+  uses: number;
+  readonly queue: WaitList<Waiter>;
+}
+
+/** One instance. It lives until it is taken out, and its last request is done. */
+export interface Endpoint {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly backend: Backend;
+  /** Requests that it is serving. */
+  open: number;
+  /** How many those may be now: 0 when it is down or on its way out. */
+  openMax: number;
+  /** `down` after it refused a connection; `suspect` when it may be tried again, by one request. */
+  trust: "good" | "suspect" | "down";
+  isDraining: boolean;
+}
+
+/** One who asked for an instance of a backend. */
+export interface Waiter {
+  /** Called at most once for each time of asking; the endpoint counts one more until `giveBack`. */
+  serve(endpoint: Endpoint): void;
+  refuse(why: "full" | "gone"): void;
+}
+
+export function makeBackend(id: string, limits: BackendLimits): Backend {
+  const revision = id.slice(id.lastIndexOf("/") + 1);
+  const queue = new WaitList<Waiter>();
+  const state = { why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
+  return { id, revision, limits, ...state, queue };
+}
+
+export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
+  const state = { open: 0, openMax: openMaxOf(backend), trust: "good", isDraining: false } as const;
+  return { name, host, port, backend, ...state };
+}
+
+/** What an instance of good standing may serve at once. */
+export function openMaxOf({ limits }: Backend): number {
+  return limits.concurrency === 0 ? Number.MAX_SAFE_INTEGER : limits.concurrency;
+}

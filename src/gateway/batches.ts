@@ -1,0 +1,29 @@
+import { LIMITS } from "./limits.ts";
+import type { Change } from "./protocol.ts";
+
+/** Cuts many changes into pieces that a reader can take between two requests. */
+export function* batchesOf(changes: Iterable<Change>): Iterable<readonly Change[]> {
+  let batch: Change[] = [];
+  let bytes = 0;
+  for (const change of changes) {
+    batch.push(change);
+    bytes += sizeOf(change);
+    if (bytes < LIMITS.batchBytes) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** About as long as its JSON, without making that. */
+function sizeOf(change: Change): number {
+  if ("putRoute" in change) {
+    return change.putRoute.hosts.reduce((sum, { split }) => sum + 80 + split.length * 70, 80);
+  }
+  if ("putBackend" in change) {
+    const { endpoints, why = "" } = change.putBackend;
+    return 200 + why.length + endpoints.length * 100;
+  }
+  return 80;
+}

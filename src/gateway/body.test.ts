@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Fleet } from "./fleet.ts";
+import type { Address } from "./listener.ts";
+import { backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
+
+const rig = new Rig();
+const cleanup = new AsyncDisposableStack();
+let fleet: Fleet;
+let address: Address;
+let count = 0;
+
+before(async () => {
+  fleet = await rig.start();
+  assert(fleet.address !== undefined);
+  address = fleet.address;
+});
+
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+  await cleanup[Symbol.asyncDispose]();
+});
+
+async function serve(handler: Handler): Promise<string> {
+  count += 1;
+  const id = `default/body-${count}`;
+  const instance = cleanup.use(await Instance.start(id, handler));
+  await fleet.putBackend(backendOf(id, [instance]));
+  await fleet.putRoute(routeOf(`body-${count}.localhost`, { [id]: 100 }));
+  return `body-${count}.localhost`;
+}
+
+test("the head of a request does not wait for its body, nor a piece for the next", async () => {
+  const seen: string[] = [];
+  const host = await serve((req, res) => {
+    seen.push("head");
+    req.on("data", (chunk) => seen.push(String(chunk)));
+    req.on("end", () => res.end("done"));
+  });
+  using client = new RawClient(address);
+  client.say("PUT / HTTP/1.1", `Host: ${host}`, "Content-Length: 6", "", "");
+  for (const [at, piece] of ["", "one", "two"].entries()) {
+    client.say(piece);
+    await until(`"${piece}" is seen`, () => seen.length === at + 1);
+  }
+  await client.hears("done");
+  assert.deepEqual(seen, ["head", "one", "two"]);
+});
+
+test("an instance that does not read stops the client, and not the memory", async () => {
+  let read = () => {};
+  const host = await serve((req) => {
+    read = () => void req.resume();
+  });
+  using client = new RawClient(address);
+  client.say("PUT / HTTP/1.1", `Host: ${host}`, "Content-Length: 1000000000", "", "");
+  const piece = Buffer.alloc(64 * 1024);
+  let sent = 0;
+  const more = () => {
+    while (sent < 1e9) {
+      sent += piece.length;
+      if (!client.socket.write(piece)) break;
+    }
+  };
+  client.socket.on("drain", more);
+  more();
+  let last = -1;
+  let same = 0;
+  await until("it sends no more", () => {
+    same = sent === last ? same + 1 : 0;
+    last = sent;
+    return same > 50;
+  });
+  assert(sent < 40e6, `${sent / 1e6} MB were taken`);
+  // While nothing is read, nobody notices that the client goes.
+  read();
+});
+
+test("an answer ahead of the end of the body reaches the client, and it goes on", async () => {
+  const host = await serve((req, res) => {
+    req.resume();
+    res.end("enough");
+  });
+  using client = new RawClient(address);
+  client.say("PUT / HTTP/1.1", `Host: ${host}`, "Content-Length: 3", "", "a");
+  await client.hears("enough");
+  client.heard = "";
+  client.say("bc");
+  client.say("GET / HTTP/1.1", `Host: ${host}`, "", "");
+  await client.hears("enough");
+});
+
+test("a body for a host that nobody has is let go by, and the connection is usable", async () => {
+  using client = new RawClient(address);
+  client.say("PUT / HTTP/1.1", "Host: nobody.localhost", "Content-Length: 3", "", "a");
+  await client.hears("nobody.localhost");
+  client.heard = "";
+  client.say("bc");
+  client.say("GET / HTTP/1.1", "Host: nobody.localhost", "", "");
+  await client.hears("nobody.localhost");
+});
+
+test("a client that leaves amid its body ends the request at the instance", async () => {
+  const seen: string[] = [];
+  const host = await serve((req) => {
+    req.on("error", () => seen.push("aborted"));
+    req.on("data", (chunk) => seen.push(String(chunk)));
+  });
+  using client = new RawClient(address);
+  client.say("PUT / HTTP/1.1", `Host: ${host}`, "Content-Length: 9", "", "some");
+  await until("it is there", () => seen.length === 1);
+  client.socket.destroy();
+  await until("the instance knows", () => seen.length === 2);
+  assert.deepEqual(seen, ["some", "aborted"]);
+});

@@ -1,0 +1,118 @@
+import type { Clock } from "../base/clock.ts";
+import { type Backend, type Endpoint, openMaxOf, type Waiter } from "./backend.ts";
+import { LIMITS } from "./limits.ts";
+import { pickEndpoint } from "./pick.ts";
+import type { Place as PlaceOf } from "./wait_list.ts";
+
+export interface HoldOptions {
+  readonly clock: Clock;
+  /** One began to wait for this backend, or some are waiting still, a second later. */
+  readonly waiting: (backend: string) => void;
+  /** The last request of one that was taken out is done. */
+  readonly emptied: (endpoint: Endpoint) => void;
+}
+
+/** Where one who asked stands in the queue, if it does. */
+export type Place = PlaceOf<Waiter> | undefined;
+
+/**
+ * Gives each request an instance: at once when one has room, else in the order of asking. All
+ * that counts open requests happens here.
+ */
+export class Hold {
+  readonly #options: HoldOptions;
+  readonly #told = new Map<Backend, Disposable>();
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Has the waiter served or refused, now or later. `isBack` says that it was served in vain, so
+   * it comes first. Answers with its place in the queue, if it is in there.
+   */
+  ask(backend: Backend, waiter: Waiter, isBack = false): Place {
+    if (backend.isGone) {
+      waiter.refuse("gone");
+      return undefined;
+    }
+    const { queue } = backend;
+    const endpoint = queue.length === 0 || isBack ? pickEndpoint(backend) : undefined;
+    if (endpoint !== undefined) {
+      endpoint.open += 1;
+      waiter.serve(endpoint);
+      return undefined;
+    }
+    if (queue.length >= LIMITS.queueMax) {
+      waiter.refuse("full");
+      return undefined;
+    }
+    const place = isBack ? queue.unshift(waiter) : queue.push(waiter);
+    if (!this.#told.has(backend)) this.#tell(backend);
+    return place;
+  }
+
+  /** Takes a waiter out of the queue. Twice, or after it was served, does no harm. */
+  leave(backend: Backend, place: Place): void {
+    if (place !== undefined) backend.queue.remove(place);
+  }
+
+  /** One request there is done. */
+  giveBack(endpoint: Endpoint): void {
+    endpoint.open -= 1;
+    if (!endpoint.isDraining) this.serveNext(endpoint.backend);
+    else if (endpoint.open === 0) this.#options.emptied(endpoint);
+  }
+
+  /** Serves those who wait, as far as there is room: to be called when there may be more. */
+  serveNext(backend: Backend): void {
+    const { queue } = backend;
+    while (queue.length > 0) {
+      if (backend.isGone) {
+        queue.shift()?.refuse("gone");
+        continue;
+      }
+      const endpoint = pickEndpoint(backend);
+      if (endpoint === undefined) return;
+      endpoint.open += 1;
+      queue.shift()?.serve(endpoint);
+    }
+  }
+
+  /** It refused a connection: leaves it alone for a while, and then tries it with one request. */
+  distrust(endpoint: Endpoint): void {
+    if (endpoint.isDraining || endpoint.trust === "down") return;
+    endpoint.trust = "down";
+    endpoint.openMax = 0;
+    this.#options.clock.after(LIMITS.downMs, () => {
+      if (endpoint.isDraining || endpoint.trust !== "down") return;
+      endpoint.trust = "suspect";
+      endpoint.openMax = Math.min(endpoint.open + 1, openMaxOf(endpoint.backend));
+      this.serveNext(endpoint.backend);
+    });
+  }
+
+  /** It accepted a connection, so whatever it was is over. */
+  trust(endpoint: Endpoint): void {
+    if (endpoint.trust === "good" || endpoint.isDraining) return;
+    endpoint.trust = "good";
+    endpoint.openMax = openMaxOf(endpoint.backend);
+    this.serveNext(endpoint.backend);
+  }
+
+  /** Says again who is waiting, to a control process that was not there. */
+  tellAll(): void {
+    for (const backend of this.#told.keys()) {
+      if (backend.queue.length > 0) this.#options.waiting(backend.id);
+    }
+  }
+
+  #tell(backend: Backend): void {
+    this.#options.waiting(backend.id);
+    const again = this.#options.clock.after(LIMITS.tellMs, () => {
+      if (backend.queue.length > 0) this.#tell(backend);
+      else this.#told.delete(backend);
+    });
+    this.#told.set(backend, again);
+  }
+}

@@ -1,0 +1,71 @@
+import type { PeerSpec } from "./peer_protocol.ts";
+import type { BackendSpec, RouteSpec } from "./route_table.ts";
+
+/**
+ * What control process and worker say to each other, in lines of JSON over a socket of the worker.
+ * Control asks, in this order:
+ *
+ *     hello ─────────────►         the worker closes on a wrong token
+ *           ◄───────────── hello   protocol, address, and the version of its table
+ *     read ──────────────►         only by a control process that has just started
+ *           ◄─── part… whole       the table as the worker has it
+ *     part… commit ──────►         a whole table: what it does not name is dropped at the commit
+ *     change ────────────►         or, when the versions agree, only what is new
+ *           ◄───────── confirmed   served from now on
+ *           ◄──────────── behind   the change was not meant for this version: send all of it
+ *
+ * A worker opens its port after its first commit, never before: it would refuse what others serve.
+ * It serves on from its last table when control is gone, and answers the next one that comes.
+ */
+export const PROTOCOL = 1;
+
+export type Change =
+  | { readonly putRoute: RouteSpec }
+  | { readonly deleteRoute: string }
+  | { readonly putBackend: BackendSpec }
+  | { readonly deleteBackend: string };
+
+/** Of a table. Numbers go up for ever; the epoch tells apart what two control processes made. */
+export interface Version {
+  readonly epoch: string;
+  readonly number: number;
+}
+
+export type ToWorker =
+  | { readonly type: "hello"; readonly protocol: number; readonly token: string }
+  | { readonly type: "read" }
+  | { readonly type: "part"; readonly changes: readonly Change[] }
+  | { readonly type: "commit"; readonly version: Version; readonly isSettled: boolean }
+  | {
+      readonly type: "change";
+      readonly after: Version;
+      readonly version: Version;
+      readonly isSettled: boolean;
+      readonly changes: readonly Change[];
+    }
+  | { readonly type: "peers"; readonly self: string; readonly peers: readonly PeerSpec[] }
+  | { readonly type: "drained"; readonly ask: number; readonly endpoint: string };
+
+export interface WorkerHello {
+  readonly type: "hello";
+  readonly protocol: number;
+  readonly host: string;
+  /** What it listens on, or should when it does not yet. */
+  readonly port: number;
+  readonly version?: Version;
+}
+
+export type ToControl =
+  | WorkerHello
+  | { readonly type: "part"; readonly changes: readonly Change[] }
+  | { readonly type: "whole"; readonly isSettled: boolean }
+  | { readonly type: "listening"; readonly port: number }
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "confirmed"; readonly version: Version }
+  | { readonly type: "behind" }
+  | { readonly type: "drained"; readonly ask: number }
+  | { readonly type: "waiting"; readonly backend: string };
+
+export function isSameVersion(one: Version | undefined, other: Version | undefined): boolean {
+  return one?.epoch === other?.epoch && one?.number === other?.number;
+}

@@ -1,0 +1,72 @@
+import type { Backend } from "./backend.ts";
+
+/** An answer of the gateway's own, in place of one from an instance. */
+export interface Refusal {
+  readonly code: number;
+  /** For people: what happened to what, and why. */
+  readonly detail: string;
+  readonly host?: string;
+  readonly revision?: string;
+  readonly instance?: string;
+  /** When it makes sense to come again. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** Until every route is known, a host without one may have one in a moment. */
+const SOON_SECONDS = 1;
+
+export function badRequest(detail: string): Refusal {
+  return { code: 400, detail };
+}
+
+export function unknownHost(host: string, isSettled: boolean): Refusal {
+  if (isSettled) return { code: 404, host, detail: `no service has the host "${host}"` };
+  const detail = `the gateway has just started, and does not know yet who has the host "${host}"`;
+  return { code: 503, host, detail, retryAfterSeconds: SOON_SECONDS };
+}
+
+export function queueFull({ revision, queue }: Backend): Refusal {
+  const detail = `revision "${revision}": pending request queue full: ${queue.length} are waiting`;
+  return { code: 503, revision, detail, retryAfterSeconds: SOON_SECONDS };
+}
+
+export function gone({ revision }: Backend): Refusal {
+  const detail = `revision "${revision}" was deleted, and its share is not given away yet`;
+  return { code: 503, revision, detail, retryAfterSeconds: SOON_SECONDS };
+}
+
+/** Its time was over before an instance took it. `lastFailure` says what the last one did. */
+export function waitedInVain(backend: Backend, lastFailure: string | undefined): Refusal {
+  const { revision, endpoints, limits, why } = backend;
+  if (endpoints.length === 0) {
+    const reason = why === undefined ? "" : `: ${why}`;
+    const detail =
+      `revision "${revision}": no instance became ready ` +
+      `within ${limits.timeoutMs} ms${reason}`;
+    return { code: 503, revision, detail, retryAfterSeconds: SOON_SECONDS };
+  }
+  if (lastFailure !== undefined) {
+    const detail =
+      `revision "${revision}": none of its ${endpoints.length} instances accepted a connection ` +
+      `within ${limits.timeoutMs} ms: ${lastFailure}`;
+    return { code: 503, revision, detail, retryAfterSeconds: SOON_SECONDS };
+  }
+  const detail =
+    `request timeout: revision "${revision}": in ${limits.timeoutMs} ms none of its ` +
+    `${endpoints.length} instances had room: each serves ${limits.concurrency} at once`;
+  return { code: 504, revision, detail, retryAfterSeconds: SOON_SECONDS };
+}
+
+/** An instance took it, and broke the connection: it may have acted on it, so it is not retried. */
+export function brokenOff(backend: Backend, instance: string, what: string): Refusal {
+  const { revision } = backend;
+  const detail = `revision "${revision}": instance "${instance}" ${what}`;
+  return { code: 502, revision, instance, detail };
+}
+
+/** An instance took it, and its time was over before the answer began. */
+export function tooSlow(backend: Backend, instance: string, what: string): Refusal {
+  const { revision } = backend;
+  const detail = `request timeout: revision "${revision}": instance "${instance}" ${what}`;
+  return { code: 504, revision, instance, detail };
+}

@@ -1,0 +1,173 @@
+import { isDeepStrictEqual } from "node:util";
+import { ApiError } from "../api/error.ts";
+import { problemOfBackend, problemOfRoute } from "./check.ts";
+import type { Change } from "./protocol.ts";
+import type { BackendSpec, RouteSpec } from "./route_table.ts";
+
+interface Known {
+  readonly spec: BackendSpec;
+  /** Deleted, and still in a split. */
+  readonly isGone: boolean;
+}
+
+/**
+ * What the gateway should serve, as the control process has said it. Each method checks, keeps,
+ * and answers with the changes that make the workers' tables follow: none when it is no news.
+ *
+ * What was inherited from an earlier control process counts as if it were said, so that nothing
+ * is lost before it is said again. But it gives way: a new route may take a host from it, and
+ * `dropInherited` drops what nobody has said again.
+ */
+export class Specs {
+  readonly #routes = new Map<string, RouteSpec>();
+  readonly #backends = new Map<string, Known>();
+  readonly #routeOfHost = new Map<string, string>();
+  readonly #routesOfBackend = new Map<string, Set<string>>();
+  readonly #inheritedRoutes = new Set<string>();
+  readonly #inheritedBackends = new Set<string>();
+
+  get counts(): { readonly routes: number; readonly backends: number } {
+    return { routes: this.#routes.size, backends: this.#backends.size };
+  }
+
+  /** What would make this table out of an empty one. */
+  *changes(): Iterable<Change> {
+    for (const { spec } of this.#backends.values()) yield { putBackend: spec };
+    for (const putRoute of this.#routes.values()) yield { putRoute };
+    for (const [id, { isGone }] of this.#backends) if (isGone) yield { deleteBackend: id };
+  }
+
+  putRoute(spec: RouteSpec): readonly Change[] {
+    this.#checkRoute(spec);
+    this.#inheritedRoutes.delete(spec.id);
+    if (isDeepStrictEqual(this.#routes.get(spec.id), spec)) return [];
+    const others = this.#robbed(spec);
+    this.#keepRoute(spec);
+    // The new owner comes first, so that the host is never without one.
+    const changes: Change[] = [{ putRoute: spec }];
+    for (const { id, hosts } of others) {
+      const rest = { id, hosts: hosts.filter(({ host }) => this.#routeOfHost.get(host) === id) };
+      this.#keepRoute(rest);
+      changes.push({ putRoute: rest });
+    }
+    return changes;
+  }
+
+  deleteRoute(id: string): readonly Change[] {
+    const spec = this.#routes.get(id);
+    if (spec === undefined) return [];
+    this.#inheritedRoutes.delete(id);
+    this.#dropRoute(spec);
+    return [{ deleteRoute: id }];
+  }
+
+  putBackend(spec: BackendSpec): readonly Change[] {
+    const problem = problemOfBackend(spec);
+    if (problem !== undefined) throw refused("backend", spec.id, problem);
+    this.#inheritedBackends.delete(spec.id);
+    const known = this.#backends.get(spec.id);
+    if (known?.isGone === false && isDeepStrictEqual(known.spec, spec)) return [];
+    this.#backends.set(spec.id, { spec, isGone: false });
+    return [{ putBackend: spec }];
+  }
+
+  /** Its share of a split is refused from now on, until the route gives it to another. */
+  deleteBackend(id: string): readonly Change[] {
+    const known = this.#backends.get(id);
+    this.#inheritedBackends.delete(id);
+    if (known === undefined || known.isGone) return [];
+    if (this.#routesOfBackend.has(id)) {
+      const spec = { ...known.spec, endpoints: [] };
+      this.#backends.set(id, { spec, isGone: true });
+    } else this.#backends.delete(id);
+    return [{ deleteBackend: id }];
+  }
+
+  /** Takes over a table as a worker has it. */
+  inherit(changes: Iterable<Change>): void {
+    for (const change of changes) {
+      if ("putBackend" in change) {
+        this.#backends.set(change.putBackend.id, { spec: change.putBackend, isGone: false });
+        this.#inheritedBackends.add(change.putBackend.id);
+      } else if ("putRoute" in change) {
+        this.#keepRoute(change.putRoute);
+        this.#inheritedRoutes.add(change.putRoute.id);
+      } else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
+    }
+  }
+
+  /** Drops what was inherited and never said again. A backend in a split stays while it is. */
+  dropInherited(): readonly Change[] {
+    const routes = [...this.#inheritedRoutes].flatMap((id) => this.deleteRoute(id));
+    const unused = [...this.#inheritedBackends].filter((id) => !this.#routesOfBackend.has(id));
+    return [...routes, ...unused.flatMap((id) => this.deleteBackend(id))];
+  }
+
+  #checkRoute(spec: RouteSpec): void {
+    const problem = problemOfRoute(spec);
+    if (problem !== undefined) throw refused("route", spec.id, problem);
+    for (const { host, split } of spec.hosts) {
+      const owner = this.#routeOfHost.get(host) ?? spec.id;
+      if (owner !== spec.id && !this.#inheritedRoutes.has(owner)) {
+        const message = `Cannot put route "${spec.id}": route "${owner}" has the host "${host}"`;
+        throw new ApiError("AlreadyExists", message);
+      }
+      const missing = split.find((it) => it.percent > 0 && !this.#backends.has(it.backend));
+      if (missing === undefined) continue;
+      const message =
+        `Cannot put route "${spec.id}": backend "${missing.backend}" of host "${host}" ` +
+        "is not known: put the backend first";
+      throw new ApiError("NotFound", message);
+    }
+  }
+
+  /** The inherited routes that lose a host to this one. */
+  #robbed(spec: RouteSpec): readonly RouteSpec[] {
+    const owners = new Set(spec.hosts.map(({ host }) => this.#routeOfHost.get(host)));
+    owners.delete(spec.id);
+    return [...owners].flatMap((id) => this.#routes.get(id ?? "") ?? []);
+  }
+
+  #keepRoute(spec: RouteSpec): void {
+    const before = this.#routes.get(spec.id);
+    this.#routes.set(spec.id, spec);
+    for (const { host } of spec.hosts) this.#routeOfHost.set(host, spec.id);
+    for (const id of backendsOf(spec)) {
+      const users = this.#routesOfBackend.get(id) ?? new Set();
+      this.#routesOfBackend.set(id, users.add(spec.id));
+    }
+    if (before !== undefined) this.#release(before, spec);
+  }
+
+  #dropRoute(spec: RouteSpec): void {
+    this.#routes.delete(spec.id);
+    this.#release(spec, { id: spec.id, hosts: [] });
+  }
+
+  #release(before: RouteSpec, after: RouteSpec): void {
+    const hosts = new Set(after.hosts.map(({ host }) => host));
+    for (const { host } of before.hosts) {
+      const isMine = this.#routeOfHost.get(host) === before.id;
+      if (isMine && !hosts.has(host)) this.#routeOfHost.delete(host);
+    }
+    const backends = backendsOf(after);
+    for (const id of backendsOf(before)) if (!backends.has(id)) this.#disuse(id, before.id);
+  }
+
+  #disuse(id: string, route: string): void {
+    const users = this.#routesOfBackend.get(id);
+    users?.delete(route);
+    if (users === undefined || users.size > 0) return;
+    this.#routesOfBackend.delete(id);
+    if (this.#backends.get(id)?.isGone === true) this.#backends.delete(id);
+  }
+}
+
+function backendsOf({ hosts }: RouteSpec): ReadonlySet<string> {
+  const shares = hosts.flatMap(({ split }) => split.filter(({ percent }) => percent > 0));
+  return new Set(shares.map(({ backend }) => backend));
+}
+
+function refused(what: string, id: string, problem: string): ApiError {
+  return new ApiError("Invalid", `Cannot put ${what} "${id}": ${problem}`);
+}

@@ -1,0 +1,63 @@
+import { rmSync } from "node:fs";
+import { systemChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
+import { makeLog } from "../base/log.ts";
+import { ControlPort } from "./control_port.ts";
+import { makeDataPlane } from "./data_plane.ts";
+import { Home } from "./home.ts";
+import { LIMITS } from "./limits.ts";
+import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
+
+/**
+ * One gateway worker: `node worker.ts '{"host":…,"port":…,"path":…}'`. It serves until SIGTERM,
+ * whether or not a control process is there; then it takes no more and lets what is open finish.
+ */
+const [, , argument = "{}"] = process.argv;
+const { host, port, path } = JSON.parse(argument) as WorkerConfig;
+const token = process.env[TOKEN_VARIABLE] ?? "";
+const clock = systemClock;
+const log = makeLog({ level: "info" }).child({ worker: process.pid });
+
+let address = { host, port };
+const { table, hold, seats, drains, listener } = makeDataPlane({
+  clock,
+  chance: systemChance,
+  isSettled: () => control.isSettled,
+  waiting: (backend) => control.tellWaiting(backend),
+});
+const control = new ControlPort({
+  clock,
+  table,
+  path,
+  token,
+  address: () => address,
+  open: async () => {
+    address = await listener.listen(address);
+    log.info(address, "serving");
+    return address.port;
+  },
+  arrived: () => hold.tellAll(),
+  setPeers: (self, peers) => seats.setPeers(self, peers),
+  home: (send) => new Home({ hold, backend: (id) => table.backend(id) }, send),
+  whenDrained: (endpoint, tell) => drains.whenEmpty(endpoint, tell),
+});
+
+let isEnding = false;
+process.on("SIGTERM", () => {
+  if (isEnding) return;
+  isEnding = true;
+  log.info({}, "ending: open requests may finish");
+  const deadline = clock.sleep(LIMITS.drainMs);
+  void Promise.race([listener.close(), deadline]).then(() => {
+    control.close();
+    rmSync(path, { force: true });
+    process.exit(0);
+  });
+});
+clock.after(LIMITS.orphanMs, () => {
+  if (control.hasTable) return;
+  log.error({}, "no control process has come with a table: ending");
+  rmSync(path, { force: true });
+  process.exit(1);
+});
+await control.listen();

@@ -1,0 +1,10 @@
+/** What a worker is started with, as JSON in its one argument. Its token is in its environment. */
+export interface WorkerConfig {
+  readonly host: string;
+  /** 0: any free one, which the worker tells. */
+  readonly port: number;
+  /** The path of the socket on which control reaches it. */
+  readonly path: string;
+}
+
+export const TOKEN_VARIABLE = "VARVE_WORKER_TOKEN";
