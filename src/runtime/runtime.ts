@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { Probe } from "../api/probe.ts";
 import type { LogLine, LogOptions } from "../base/line_log.ts";
 import type { Digest } from "../oci/oci.ts";
@@ -13,11 +14,16 @@ export interface InstanceSpec {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly workingDir?: string;
-  /** All of it, but `PORT`, which the runtime sets. Nothing of Varve's own is added. */
+  /**
+   * All of it but what the runtime sets: `PORT`, `VARVE_INSTANCE` to know it again by, and `PATH`,
+   * `HOME` and `TMPDIR` where they are not given. Nothing of Varve's own environment is added.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** What the instance would like to listen on. `PORT` tells it what it shall listen on. */
   readonly port: number;
   readonly protocol: "http1" | "h2c";
+  /** Must succeed once before the other probes begin. Failing, it ends the run as liveness does. */
+  readonly startup?: Probe;
   readonly readiness: Probe;
   readonly liveness?: Probe;
   readonly limits: Limits;
@@ -38,9 +44,15 @@ export interface Exit {
   readonly code?: number;
   readonly signal?: string;
   readonly reason: "Completed" | "Error" | "OutOfMemory" | "Unhealthy" | "NotStarted" | "Unknown";
-  /** The last lines it wrote, or why it could not be started. */
+  /** The last lines it wrote, or why it could not be started; what a probe found comes first. */
   readonly output: string;
   readonly at: string;
+}
+
+/** As a shell tells it: a signal counts from 128. Nothing when nobody was there to see it. */
+export function exitCodeOf({ code, signal }: Exit): number | undefined {
+  if (code !== undefined || signal === undefined) return code;
+  return 128 + (constants.signals[signal as keyof typeof constants.signals] ?? 0);
 }
 
 export interface Instance {
@@ -50,7 +62,7 @@ export interface Instance {
    * `waiting`: ended, and will be started again. `stopping`: on its way out.
    */
   readonly phase: "starting" | "ready" | "unready" | "waiting" | "stopping";
-  /** Where it listens. */
+  /** Where it listens, or will. */
   readonly address?: { readonly host: string; readonly port: number };
   readonly pid?: number;
   readonly createdAt: string;
@@ -95,7 +107,14 @@ export interface Runtime extends AsyncDisposable {
   list(): readonly Instance[];
   /** Calls with the instance's name whenever `get` would say something else. */
   watch(listener: (name: string) => void): Disposable;
-  /** What it wrote. Throws `NotFound` when there is and was no such instance. */
+  /**
+   * What it wrote in all its runs, or in the one before with `previous`. To follow it ends when
+   * the instance has gone. Throws `NotFound` when there is and was no such instance.
+   */
   log(name: string, options?: LogOptions & { readonly previous?: boolean }): AsyncIterable<LogLine>;
   usage(name: string): Promise<Usage | undefined>;
+  /** Removes what was made ready to run of images that are neither kept nor running. */
+  collect(kept: ReadonlySet<Digest>): Promise<void>;
+  /** Forgets what the instances of a revision wrote, when all of them are gone. */
+  dropLogs(revision: string): Promise<void>;
 }

@@ -1,0 +1,110 @@
+import type { Probe } from "../api/probe.ts";
+import type { Clock } from "../base/clock.ts";
+import { attempt, type Target, type Verdict } from "./attempt.ts";
+
+export interface Probing {
+  readonly target: Target;
+  readonly clock: Clock;
+  /** What it is held to be until tries say otherwise. */
+  readonly isWell: boolean;
+  /** Without a period: many times a second until it is well. Otherwise every ten seconds. */
+  readonly isEager: boolean;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Called after each try: whether it is well by now, and what the try found. */
+  readonly tell: (isWell: boolean, verdict: Verdict) => void;
+}
+
+const CALM_MS = 10_000;
+
+/** An eager prober adds at most a twentieth to the time an app takes, or this, to become ready. */
+const EAGER_MS_MIN = 5;
+const EAGER_MS_MAX = 250;
+
+/** Probes an instance until the signal. */
+export async function keepProbing(probe: Probe, probing: Probing): Promise<void> {
+  const { clock, signal, tell } = probing;
+  const { successThreshold = 1, failureThreshold = 3 } = probe;
+  let { isWell } = probing;
+  let wells = 0;
+  let ills = 0;
+  try {
+    await clock.sleep(firstPauseMs(probe, probing.isEager), { signal });
+    let beganMs = clock.elapsed();
+    while (!signal.aborted) {
+      const verdict = await tryOnce(probe, probing);
+      if (signal.aborted) return;
+      wells = verdict.isWell ? wells + 1 : 0;
+      ills = verdict.isWell ? 0 : ills + 1;
+      if (isWell && ills >= Math.max(1, failureThreshold)) {
+        isWell = false;
+        beganMs = clock.elapsed();
+      } else if (wells >= Math.max(1, successThreshold)) isWell = true;
+      tell(isWell, verdict);
+      const sinceMs = clock.elapsed() - beganMs;
+      const isEager = probing.isEager && !isWell;
+      await clock.sleep(isEager ? eagerPauseMs(probe, sinceMs) : pauseMs(probe), { signal });
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+  }
+}
+
+export interface Started extends Pick<Probing, "target" | "clock" | "signal"> {
+  /** Called after each try that failed, with what it found. */
+  readonly notYet: (found: string) => void;
+}
+
+/**
+ * Probes an instance until it has come up once, at first without a pause and then every period.
+ * Answers with what the last try found when it failed too often, or when the signal came.
+ */
+export async function startedUp(probe: Probe, started: Started): Promise<string | undefined> {
+  const { failureThreshold = 3, periodSeconds = 0 } = probe;
+  const paced = { ...probe, periodSeconds: periodSeconds > 0 ? periodSeconds : CALM_MS / 1000 };
+  const over = new AbortController();
+  const signal = AbortSignal.any([started.signal, over.signal]);
+  let failures = 0;
+  let found: string | undefined = "it was not looked at";
+  const tell = (isWell: boolean, verdict: Verdict) => {
+    failures += verdict.isWell ? 0 : 1;
+    found = isWell ? undefined : verdict.message;
+    if (!verdict.isWell) started.notYet(verdict.message);
+    if (isWell || failures >= Math.max(1, failureThreshold)) over.abort();
+  };
+  await keepProbing(paced, { ...started, signal, isWell: false, isEager: true, tell });
+  return found;
+}
+
+/** Who is held to be well gets a first period in which to become so. */
+function firstPauseMs(probe: Probe, isEager: boolean): number {
+  const { initialDelaySeconds = 0 } = probe;
+  if (initialDelaySeconds > 0) return initialDelaySeconds * 1000;
+  return isEager ? 0 : pauseMs(probe);
+}
+
+function pauseMs({ periodSeconds = 0 }: Probe): number {
+  return periodSeconds > 0 ? periodSeconds * 1000 : CALM_MS;
+}
+
+function eagerPauseMs(probe: Probe, sinceMs: number): number {
+  if ((probe.periodSeconds ?? 0) > 0) return pauseMs(probe);
+  // A command is a process each time.
+  const least = probe.exec === undefined ? EAGER_MS_MIN : EAGER_MS_MIN * 10;
+  return Math.min(EAGER_MS_MAX, Math.max(least, sinceMs / 20));
+}
+
+async function tryOnce(probe: Probe, { target, clock, signal }: Probing): Promise<Verdict> {
+  const seconds = Math.max(1, probe.timeoutSeconds ?? 1);
+  const stop = new AbortController();
+  const give = () => stop.abort();
+  signal.addEventListener("abort", give, { once: true });
+  using _ = clock.after(seconds * 1000, give);
+  try {
+    const verdict = await attempt(probe, { ...target, signal: stop.signal });
+    if (!stop.signal.aborted || verdict.isWell) return verdict;
+    return { isWell: false, message: `it gives no answer to its probe within ${seconds} s` };
+  } finally {
+    signal.removeEventListener("abort", give);
+  }
+}

@@ -1,0 +1,103 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../../base/log.ts";
+import type { ProcessId } from "../../base/process.ts";
+import { keyOf } from "../key.ts";
+import type { Exit, InstanceSpec } from "../runtime.ts";
+import type { CgroupPlace } from "./cgroup_tree.ts";
+import { isCode } from "./system_error.ts";
+
+/** What is known on disk of one run of an instance. */
+export interface RunRecord {
+  /** Which one it is, from 0. */
+  readonly number: number;
+  readonly port: number;
+  readonly token: string;
+  readonly cgroup: readonly CgroupPlace[];
+  readonly caveats: readonly string[];
+  readonly startedAt: string;
+  /** Absent while it is about to be started. */
+  readonly process?: ProcessId;
+  readonly phase: "starting" | "ready" | "unready" | "over";
+  /** When it became ready, in milliseconds since 1970. */
+  readonly readySinceMs?: number;
+}
+
+/** What is known on disk of one instance. */
+export interface InstanceRecord {
+  readonly version: 1;
+  readonly spec: InstanceSpec;
+  readonly createdAt: string;
+  /** How many runs were begun, also those that never came to have a process. */
+  readonly runs: number;
+  /** How often it ended in a row without having been well for long. */
+  readonly failures: number;
+  readonly lastExit?: Exit;
+  /** The last run that was about to have a process. */
+  readonly run?: RunRecord;
+  /** It was told to end, and is kept until it has. */
+  readonly isStopping: boolean;
+}
+
+/** A directory per instance, with its record and whatever it writes for itself. */
+export class Records {
+  readonly #directory: string;
+  readonly #log: Log;
+
+  constructor(directory: string, log: Log) {
+    this.#directory = directory;
+    this.#log = log;
+  }
+
+  start(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o711 });
+  }
+
+  /** All that can be read. What cannot is of an instance that never was. */
+  list(): readonly InstanceRecord[] {
+    return readdirSync(this.#directory).flatMap((key) => {
+      const record = this.#read(join(this.#directory, key));
+      return record === undefined ? [] : [record];
+    });
+  }
+
+  /** The record is there as a whole, or as it was, whatever happens to us meanwhile. */
+  put(record: InstanceRecord): void {
+    const path = this.#pathOf(record.spec.name);
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+    const file = join(path, "record.json");
+    // It has the instance's variables in it, and some of those are secrets.
+    writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+
+  /** Where an instance may write. */
+  scratchOf(name: string): string {
+    return join(this.#pathOf(name), "scratch");
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    // The record goes last, so that whoever finds it knows that there may be more.
+    await rm(this.scratchOf(name), { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true });
+  }
+
+  #read(path: string): InstanceRecord | undefined {
+    try {
+      const record: InstanceRecord = JSON.parse(readFileSync(join(path, "record.json"), "utf8"));
+      if (record.version === 1) return record;
+      throw new Error(`its version is ${record.version}, not 1`);
+    } catch (err) {
+      if (!isCode(err, "ENOENT"))
+        this.#log.warn({ err, path }, "Cannot read the record of an instance: removed");
+      rmSync(path, { recursive: true, force: true });
+      return undefined;
+    }
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#directory, keyOf(name));
+  }
+}

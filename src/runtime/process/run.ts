@@ -1,0 +1,211 @@
+import { chownSync, closeSync, mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Chance } from "../../base/chance.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import { type ProcessId, processOf } from "../../base/process.ts";
+import type { Target } from "../attempt.ts";
+import { keyOf } from "../key.ts";
+import type { InstanceSpec } from "../runtime.ts";
+import { Cgroup } from "./cgroup.ts";
+import type { Cgroups, Made } from "./cgroups.ts";
+import type { Deaths } from "./deaths.ts";
+import { execProbe } from "./exec_probe.ts";
+import type { LaidOutImages } from "./laid_out.ts";
+import { launch } from "./launch.ts";
+import type { Life } from "./life.ts";
+import { type Plan, planOf } from "./plan.ts";
+import type { Port, Ports } from "./ports.ts";
+import type { Records, RunRecord } from "./records.ts";
+import type { Output, Spools } from "./spools.ts";
+
+/** What the runs of all instances share. */
+export interface Shared {
+  readonly images: LaidOutImages;
+  readonly ports: Ports;
+  readonly cgroups: Cgroups;
+  readonly spools: Spools;
+  readonly deaths: Deaths;
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly toolPath: string;
+  readonly pidsMax: number;
+  /** Files open in this process that those it starts shall not have. */
+  readonly inherited: readonly number[];
+  /** With what the tokens of this server's instances begin. */
+  readonly mark: string;
+}
+
+/** A run that has a process, or had one. */
+export interface Run {
+  readonly life: Life;
+  readonly port: Port;
+  readonly output: Output;
+  readonly target: Target;
+}
+
+export interface Beginning {
+  readonly spec: InstanceSpec;
+  readonly number: number;
+  /** Called when it is about to have a process. If it throws, there will be none. */
+  readonly save: (record: RunRecord) => void;
+  /** Called when it has one. */
+  readonly note: (record: RunRecord) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Begins a run. Its record is there before its process is, and names the token that the process
+ * has: however we end, whoever comes after us can find it. Throws when it cannot be begun.
+ */
+export async function beginRun(shared: Shared, beginning: Beginning): Promise<Run> {
+  const { spec, signal } = beginning;
+  const image = await unlessAborted(signal, shared.images.get(spec.image));
+  const scratch = shared.records.scratchOf(spec.name);
+  const token = `${shared.mark}${shared.chance.token(18)}`;
+  await rm(scratch, { recursive: true, force: true });
+  const port = await shared.ports.take();
+  try {
+    signal.throwIfAborted();
+    const { toolPath } = shared;
+    const plan = planOf(spec, image, { port: port.number, token, scratch, toolPath });
+    makeScratch(scratch, plan);
+    return await startRun(shared, { ...beginning, plan, port, token });
+  } catch (thrown) {
+    port[Symbol.dispose]();
+    throw thrown;
+  }
+}
+
+/** A run as its record has it. */
+export interface Known {
+  readonly spec: InstanceSpec;
+  readonly run: RunRecord;
+}
+
+/** Takes on a run whose process another server started. It may be over by now. */
+export function adoptRun(shared: Shared, { spec, run }: Known, leader: ProcessId): Run {
+  const { token } = run;
+  const cgroup = run.cgroup.length === 0 ? undefined : new Cgroup(run.cgroup);
+  const vigil = shared.deaths.watch(leader);
+  const life: Life = {
+    family: { leader, token, cgroup },
+    ended: vigil.gone.then(() => ({})),
+    [Symbol.dispose]: () => vigil[Symbol.dispose](),
+  };
+  const output = shared.spools.resume(writerOf(spec, run.number));
+  const port = shared.ports.adopt(run.port);
+  const { toolPath } = shared;
+  const scratch = shared.records.scratchOf(spec.name);
+  const plan = async () => {
+    const image = await shared.images.get(spec.image);
+    return planOf(spec, image, { port: run.port, token, scratch, toolPath });
+  };
+  return { life, port, output, target: targetOf(shared, { spec, port, cgroup, plan }) };
+}
+
+/** Gives back what a run had whose processes are gone, and answers with what it wrote last. */
+export async function clearRun({ life, output, port }: Run, clock: Clock): Promise<string> {
+  life[Symbol.dispose]();
+  port[Symbol.dispose]();
+  await life.family.cgroup?.remove(clock);
+  return await output.close();
+}
+
+/** Clears away what is left of a run that never came to have a process. */
+export async function forgetRun({ spools, clock }: Shared, { spec, run }: Known): Promise<void> {
+  await new Cgroup(run.cgroup).remove(clock);
+  await spools.resume(writerOf(spec, run.number)).close();
+}
+
+interface Starting extends Beginning {
+  readonly plan: Plan;
+  readonly port: Port;
+  readonly token: string;
+}
+
+async function startRun(shared: Shared, starting: Starting): Promise<Run> {
+  const { spec, plan, port, token, number, save, note } = starting;
+  const made = shared.cgroups.make(`${keyOf(spec.name)}.${number}`, limitsOf(spec, shared));
+  const output = shared.spools.begin(writerOf(spec, number));
+  const record = aboutToStart(starting, made, shared.clock);
+  const { cgroup } = made;
+  try {
+    save(record);
+    const fd = output.openForWriting();
+    const launching = launch(plan, { output: fd, cgroup, inherited: shared.inherited });
+    const launched = await launching.finally(() => closeSync(fd));
+    // What ends at once is gone before we can look; then nobody has its number and this beginning.
+    const leader = processOf(launched.pid) ?? { pid: launched.pid, startedAt: "unseen" };
+    const { ended } = launched;
+    const life: Life = { family: { leader, token, cgroup }, ended, [Symbol.dispose]: () => {} };
+    note({ ...record, process: leader });
+    const target = targetOf(shared, { spec, port, cgroup, plan: async () => plan });
+    return { life, port, output, target };
+  } catch (thrown) {
+    await output.close();
+    await cgroup?.remove(shared.clock);
+    throw thrown;
+  }
+}
+
+function aboutToStart({ plan, port, token, number }: Starting, made: Made, clock: Clock) {
+  const caveats = [...plan.caveats, ...made.caveats];
+  const cgroup = made.cgroup?.places ?? [];
+  const startedAt = clock.timestamp();
+  const run = { number, port: port.number, token, cgroup, caveats, startedAt };
+  return { ...run, phase: "starting" } as const;
+}
+
+function limitsOf({ limits }: InstanceSpec, { pidsMax }: Shared) {
+  return { ...limits, pidsMax };
+}
+
+function writerOf({ name, revision }: InstanceSpec, run: number) {
+  return { name, revision, run };
+}
+
+interface Aim {
+  readonly spec: InstanceSpec;
+  readonly port: Port;
+  readonly cgroup: Cgroup | undefined;
+  plan(): Promise<Plan>;
+}
+
+function targetOf(shared: Shared, { spec, port, cgroup, plan }: Aim): Target {
+  const scratch = shared.records.scratchOf(spec.name);
+  const { inherited } = shared;
+  return {
+    host: "127.0.0.1",
+    port: port.number,
+    askedPort: spec.port,
+    protocol: spec.protocol,
+    exec: async (command, signal) =>
+      await execProbe(command, { plan: await plan(), cgroup, inherited, scratch, signal }),
+  };
+}
+
+/** A home and a place for temporary files, its own. */
+function makeScratch(scratch: string, { user }: Plan): void {
+  mkdirSync(scratch, { recursive: true, mode: 0o711 });
+  for (const name of ["home", "tmp"]) {
+    const path = join(scratch, name);
+    mkdirSync(path, { mode: 0o700 });
+    if (user.uid !== undefined && user.gid !== undefined) chownSync(path, user.uid, user.gid);
+  }
+}
+
+async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
