@@ -1,0 +1,63 @@
+import { ApiError, forbidden, invalid } from "../api/error.ts";
+import { versionOf } from "../api/group.ts";
+import type { Kind, Refusals } from "../api/kind.ts";
+import type { Draft, Resource } from "../api/meta.ts";
+import { checkMeta } from "../api/meta_check.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Caller, isController } from "./context.ts";
+
+/** What every write is told besides what to write. */
+export interface WriteRequest {
+  readonly caller: Caller;
+  /** Do everything but store it. */
+  readonly isDryRun?: boolean;
+  /** What to do about fields that nobody knows; they are dropped in any case. */
+  readonly fieldValidation?: "Ignore" | "Warn" | "Strict";
+  /** Takes what the caller should know though the write goes ahead. */
+  readonly warn?: (message: string) => void;
+}
+
+export interface Admission<R extends Resource> extends WriteRequest {
+  readonly kind: Kind<R>;
+  readonly clock: Clock;
+  /** What it replaces, when it replaces something. */
+  readonly stored?: R | undefined;
+  /** Paths that were sent and are not known. */
+  readonly unknown: readonly string[];
+}
+
+/** Fills in what was left out, and throws when what comes out is not valid. */
+export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<R>): Draft<R> {
+  const { kind, stored, caller, unknown, clock } = admission;
+  const writing = { stored, user: caller.user, now: clock.timestamp() };
+  const prepared = kind.prepare?.(draft, writing) ?? draft;
+  const checked = kind.validate?.(prepared, { stored, unknown }) ?? [];
+  const violations = [...checkMeta(kind, prepared.metadata), ...checked];
+  const { name = draft.metadata.generateName ?? "" } = draft.metadata;
+  if (violations.length > 0) {
+    throw kind.refuse?.(name, violations) ?? invalid(kind, name, violations);
+  }
+  tellUnknown(admission);
+  return prepared;
+}
+
+function tellUnknown({ kind, unknown, fieldValidation = "Ignore", warn }: Admission<Resource>) {
+  if (unknown.length === 0 || fieldValidation === "Ignore") return;
+  const each = unknown.map((path) => `unknown field "${path}"`);
+  if (fieldValidation === "Warn") {
+    for (const message of each) warn?.(message);
+    return;
+  }
+  const what = `${kind.kind} in version "${versionOf(kind.apiVersion)}"`;
+  const why = `strict decoding error: ${each.join(", ")}`;
+  throw new ApiError("BadRequest", `${what} cannot be handled as a ${kind.kind}: ${why}`);
+}
+
+/** Throws when only our own controllers may do this to the kind. */
+export function checkMay(
+  verb: keyof Refusals,
+  { kind, name, caller }: { readonly kind: Kind; readonly name: string; readonly caller: Caller },
+): void {
+  const why = kind.refuses?.[verb];
+  if (why !== undefined && !isController(caller)) throw forbidden(kind, name, why);
+}

@@ -1,0 +1,149 @@
+import { ApiError, statusOf } from "../api/error.ts";
+import {
+  type Answer,
+  BodyTooLarge,
+  type Call,
+  type HttpServer,
+  makeHttpServer,
+} from "../base/http_server.ts";
+import type { Log } from "../base/log.ts";
+import type { ApiRoute } from "./api_route.ts";
+import type { Authenticator } from "./authentication.ts";
+import type { Caller, ServerContext } from "./context.ts";
+import {
+  aggregatedDiscovery,
+  coreVersions,
+  groupInfo,
+  groupList,
+  resourceList,
+  versionInfo,
+} from "./discovery.ts";
+import { formOf } from "./negotiation.ts";
+import { basePath, groupVersions, openapiIndex, openapiOf } from "./openapi.ts";
+import { type PodLogs, podLogRoute } from "./pod_log.ts";
+import { resourceRoutes } from "./resource_routes.ts";
+import { type Uploads, uploadRoutes } from "./upload_routes.ts";
+
+export interface ApiServerDeps {
+  readonly context: ServerContext;
+  readonly authenticator: Authenticator;
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly log: Log;
+  /** Of Varve. */
+  readonly version: string;
+  /** What is not well, a line each; nothing when all is. */
+  readonly troubles: () => readonly string[];
+  readonly podLogs: PodLogs;
+  readonly uploads: Uploads;
+}
+
+/** What one object may hold on the wire, as in Kubernetes. */
+const BODY_BYTES_MAX = 3 * 1024 * 1024;
+
+/** The API on HTTPS: Kubernetes' paths, verbs and errors. Only its health is told to anybody. */
+export function makeApiServer(deps: ApiServerDeps): HttpServer {
+  const server = makeHttpServer({
+    tls: deps.tls,
+    bodyBytesMax: BODY_BYTES_MAX,
+    onError: (thrown, call) => refusal(thrown, { call, log: deps.log }),
+    onUnknown(call) {
+      callerOf(call, deps.authenticator);
+      throw new ApiError("NotFound", "the server could not find the requested resource");
+    },
+  });
+  for (const path of ["/healthz", "/livez", "/readyz"])
+    server.route("GET", path, () => health(deps));
+  for (const { method, path, handle, isStreamed = false } of routesOf(deps)) {
+    const handler = (call: Call) => handle(call, callerOf(call, deps.authenticator));
+    server.route(method, path, handler, { isStreamed });
+  }
+  return server;
+}
+
+function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
+  const { context } = deps;
+  return [
+    ...discoveryRoutes(deps),
+    ...openapiRoutes(deps),
+    ...context.kinds.flatMap((kind) => resourceRoutes(kind, context)),
+    podLogRoute(deps.podLogs, context),
+    ...uploadRoutes(deps.uploads),
+  ];
+}
+
+function discoveryRoutes({ context, version }: ApiServerDeps): readonly ApiRoute[] {
+  const { kinds } = context;
+  const get = (path: string, answer: (call: Call) => object): ApiRoute => {
+    return { method: "GET", path, handle: (call) => ({ code: 200, ...answered(answer(call)) }) };
+  };
+  const discovered = (isCore: boolean) => (call: Call) => {
+    if (formOf(call.headers.accept) === "APIGroupDiscoveryList")
+      return aggregatedDiscovery(kinds, isCore);
+    return isCore ? coreVersions(call.headers.host ?? "") : groupList(kinds);
+  };
+  const versions = groupVersions(kinds);
+  const groups = versions.filter((it) => it.includes("/")).map((it) => it.split("/")[0] ?? "");
+  return [
+    get("/version", () => versionInfo(version)),
+    get("/api", discovered(true)),
+    get("/apis", discovered(false)),
+    ...[...new Set(groups)].map((group) => get(`/apis/${group}`, () => groupInfo(kinds, group))),
+    ...versions.map((it) => get(basePath(it), () => resourceList(kinds, it))),
+  ];
+}
+
+/** The aggregated form has a type of its own, by which clients tell that they got it. */
+function answered(body: object): Pick<Answer, "body" | "headers"> {
+  const isAggregated = "kind" in body && body.kind === "APIGroupDiscoveryList";
+  if (!isAggregated) return { body };
+  const type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  return { body, headers: { "content-type": type } };
+}
+
+function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
+  const { kinds } = context;
+  const index = {
+    method: "GET",
+    path: "/openapi/v3",
+    handle: () => ({ code: 200, body: openapiIndex(kinds) }),
+  };
+  const documents = groupVersions(kinds).map((it) => ({
+    method: "GET",
+    path: `/openapi/v3${basePath(it)}`,
+    handle: () => ({ code: 200, body: openapiOf(kinds, it) }),
+  }));
+  return [index, ...documents];
+}
+
+function callerOf(call: Call, authenticator: Authenticator): Caller {
+  const caller = authenticator.callerOf(call.headers);
+  if (caller !== undefined) return caller;
+  const way = "the kubeconfig in Varve's home has a token: pass it as `Authorization: Bearer …`";
+  throw new ApiError("Unauthorized", `Unauthorized: ${way}`);
+}
+
+function health({ troubles }: ApiServerDeps): Answer {
+  const lines = troubles();
+  const headers = { "content-type": "text/plain" };
+  if (lines.length === 0) return { code: 200, headers, body: "ok" };
+  return { code: 503, headers, body: `${lines.join("\n")}\n` };
+}
+
+function refusal(
+  thrown: unknown,
+  { call, log }: { readonly call: Call; readonly log: Log },
+): Answer {
+  const status = statusOf(thrown instanceof BodyTooLarge ? tooLarge(thrown) : thrown);
+  const { method, path } = call;
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (status.code >= 500) log.error({ err: thrown, method, path }, "a request failed");
+  else if (cause !== undefined) log.debug({ err: cause, method, path }, "a request was refused");
+  const retry = status.details?.retryAfterSeconds;
+  const headers = retry === undefined ? {} : { "retry-after": String(retry) };
+  return { code: status.code, headers, body: status };
+}
+
+function tooLarge({ bytesMax }: BodyTooLarge): ApiError {
+  const message = `the body is too large: at most ${bytesMax} bytes are read here`;
+  return new ApiError("RequestEntityTooLarge", message);
+}

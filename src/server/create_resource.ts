@@ -1,0 +1,117 @@
+import { ApiError, alreadyExists, forbidden, isReason, notFound } from "../api/error.ts";
+import { type Kind, parse } from "../api/kind.ts";
+import { type Draft, isGoing, type ObjectMeta, type Resource } from "../api/meta.ts";
+import { generatedName, SUFFIX_LENGTH } from "../api/name.ts";
+import { NAMESPACE } from "../api/namespace.ts";
+import type { Store } from "../store/store.ts";
+import { admit, checkMay, type WriteRequest } from "./admit.ts";
+import type { ServerContext } from "./context.ts";
+import { withoutEmpty } from "./replaced.ts";
+
+export interface CreateOptions<R extends Resource> extends WriteRequest {
+  readonly kind: Kind<R>;
+  /** From the path of the request. */
+  readonly namespace?: string | undefined;
+  /** Parsed JSON, from anyone: trust nothing about it. */
+  readonly body: unknown;
+}
+
+/** How often another generated name is tried when the first is taken. */
+const TRIES = 8;
+
+/** `POST …/{plural}`: stores what is not there yet, under a name of its own or a generated one. */
+export async function createResource<R extends Resource>(
+  context: ServerContext,
+  options: CreateOptions<R>,
+): Promise<R> {
+  const { kind, caller } = options;
+  const { draft, unknown } = parse(kind, options.body);
+  const placed = placedAt(draft, options);
+  checkMay("create", { kind, name: draft.metadata.name ?? "", caller });
+  checkNamespace(context.store, { kind, draft: placed });
+  for (let tries = 1; ; tries += 1) {
+    const named = withName(placed, context);
+    const admitted = admit<R>(named, { ...options, unknown, clock: context.clock });
+    const made = stamped(admitted, context);
+    try {
+      return await stored(made, { ...options, store: context.store });
+    } catch (thrown) {
+      const isGenerated = placed.metadata.name === undefined;
+      if (!isGenerated || tries === TRIES || !isReason(thrown, "AlreadyExists")) throw thrown;
+    }
+  }
+}
+
+interface Storing<R extends Resource> extends CreateOptions<R> {
+  readonly store: Store;
+}
+
+async function stored<R extends Resource>(
+  made: R,
+  { kind, store, isDryRun }: Storing<R>,
+): Promise<R> {
+  const taken = store.get(kind, made.metadata);
+  if (taken !== undefined) throw alreadyExists(kind, made.metadata.name);
+  return isDryRun === true ? unstored(made) : await store.put(made, { expected: "absent" });
+}
+
+/** What is not stored has no version. */
+function unstored<R extends Resource>(made: R): R {
+  const { resourceVersion: _, ...metadata } = made.metadata;
+  return { ...made, metadata };
+}
+
+/** In its namespace, and without a status: that is not for whoever makes it to say. */
+function placedAt<R extends Resource>(draft: Draft<R>, options: CreateOptions<R>): Draft<R> {
+  const { kind, namespace } = options;
+  const { namespace: sent, name = "", ...rest } = draft.metadata;
+  if (kind.isNamespaced && (namespace ?? "") === "") {
+    throw new ApiError("BadRequest", "an empty namespace may not be set during creation");
+  }
+  if (kind.isNamespaced && sent !== undefined && sent !== namespace) {
+    const message = `the namespace is "${sent}" in the body and "${namespace}" in the path`;
+    throw new ApiError("BadRequest", message);
+  }
+  const metadata = {
+    ...rest,
+    ...(name !== "" && { name }),
+    ...(kind.isNamespaced && namespace !== undefined && { namespace }),
+  };
+  const { status: _, ...said } = draft;
+  return { ...(kind.hasStatus ? said : draft), metadata } as Draft<R>;
+}
+
+/** Nothing is made in a namespace that is not there, or is on its way out. */
+function checkNamespace<R extends Resource>(
+  store: Store,
+  { kind, draft }: { readonly kind: Kind<R>; readonly draft: Draft<R> },
+): void {
+  const { namespace, name = "" } = draft.metadata;
+  if (!kind.isNamespaced || namespace === undefined) return;
+  const home = store.get(NAMESPACE, { name: namespace });
+  if (home === undefined) throw notFound(NAMESPACE, namespace);
+  if (!isGoing(home)) return;
+  const why = "because it is being terminated";
+  throw forbidden(kind, name, `unable to create new content in namespace ${namespace} ${why}`);
+}
+
+function withName<R extends Resource>(draft: Draft<R>, { chance }: ServerContext): Draft<R> {
+  const { name, generateName } = draft.metadata;
+  if (name !== undefined || generateName === undefined || generateName === "") return draft;
+  const made = generatedName(generateName, chance.suffix(SUFFIX_LENGTH));
+  return { ...draft, metadata: { ...draft.metadata, name: made } };
+}
+
+/** Adds what only the server may say of a resource. */
+function stamped<R extends Resource>(draft: Draft<R>, { clock, chance }: ServerContext): R {
+  const { resourceVersion: _, uid: __, ...sent } = draft.metadata;
+  const metadata: ObjectMeta = {
+    ...sent,
+    name: sent.name ?? "",
+    uid: chance.uuid(),
+    resourceVersion: "",
+    generation: 1,
+    creationTimestamp: clock.timestamp(),
+  };
+  return { ...draft, metadata: withoutEmpty(metadata) } as unknown as R;
+}

@@ -1,0 +1,236 @@
+import { ApiError, isReason } from "../api/error.ts";
+import { groupOf } from "../api/group.ts";
+import type { Kind } from "../api/kind.ts";
+import type { ObjectKey, Resource } from "../api/meta.ts";
+import type { Status } from "../api/status.ts";
+import type { Answer, Call } from "../base/http_server.ts";
+import type { WriteRequest } from "./admit.ts";
+import type { ApiRoute } from "./api_route.ts";
+import { mediaType, readBody } from "./body.ts";
+import type { Caller, ServerContext } from "./context.ts";
+import { createResource } from "./create_resource.ts";
+import { type Deletion, deleteResource } from "./delete_resource.ts";
+import { getResource, listResources, type Selection } from "./list_resources.ts";
+import { formOf } from "./negotiation.ts";
+import { basePath } from "./openapi.ts";
+import { type PatchType, patchResource } from "./patch_resource.ts";
+import { putResource } from "./put_resource.ts";
+import { putStatus } from "./put_status.ts";
+import { isTrue } from "./query.ts";
+import { type Shown, shownAs } from "./shown.ts";
+import { includedIn } from "./table.ts";
+import { warningHeader } from "./warning.ts";
+import { streamWatch } from "./watch_stream.ts";
+
+/** All paths of one kind, and what each verb does there. */
+export function resourceRoutes(kind: Kind, context: ServerContext): readonly ApiRoute[] {
+  const home = basePath(kind.apiVersion);
+  const all = `${home}/${kind.plural}`;
+  const inNamespace = `${home}/namespaces/:namespace/${kind.plural}`;
+  const collection = kind.isNamespaced ? inNamespace : all;
+  const one = `${collection}/:name`;
+  const on = new Endpoint(kind, context);
+  const route = (method: string, path: string, handle: ApiRoute["handle"]) => {
+    return { method, path, handle };
+  };
+  const status = [
+    route("GET", `${one}/status`, (call) => on.get(call)),
+    route("PUT", `${one}/status`, (call, caller) => on.putStatus(call, caller)),
+    route("PATCH", `${one}/status`, (call, caller) => on.patch(call, { caller, isOfStatus: true })),
+  ];
+  return [
+    ...(kind.isNamespaced ? [route("GET", all, (call) => on.listOrWatch(call))] : []),
+    route("GET", collection, (call) => on.listOrWatch(call)),
+    route("POST", collection, (call, caller) => on.create(call, caller)),
+    // All of what has no namespace is more than anybody means.
+    ...(kind.isNamespaced
+      ? [route("DELETE", collection, (call, caller) => on.deleteAll(call, caller))]
+      : []),
+    route("GET", one, (call) => on.get(call)),
+    route("PUT", one, (call, caller) => on.put(call, caller)),
+    route("PATCH", one, (call, caller) => on.patch(call, { caller })),
+    route("DELETE", one, (call, caller) => on.delete(call, caller)),
+    ...(kind.hasStatus ? status : []),
+  ];
+}
+
+/** The verbs of one kind: from a request to an operation, and from its outcome to an answer. */
+class Endpoint {
+  readonly #kind: Kind;
+  readonly #context: ServerContext;
+
+  constructor(kind: Kind, context: ServerContext) {
+    this.#kind = kind;
+    this.#context = context;
+  }
+
+  listOrWatch(call: Call): Answer {
+    const selection = selectionOf(call, this.#kind);
+    if (isTrue(call.query.get("watch"))) return streamWatch(call, { selection, ...this.#context });
+    const shown = this.#shownAs(call);
+    const { items, resourceVersion } = listResources(this.#context.store, selection);
+    return { code: 200, body: shown.all(items, resourceVersion) };
+  }
+
+  get(call: Call): Answer {
+    const shown = this.#shownAs(call);
+    return {
+      code: 200,
+      body: shown.one(getResource(this.#context.store, this.#kind, keyOf(call))),
+    };
+  }
+
+  create(call: Call, caller: Caller): Promise<Answer> {
+    return this.#write(call, { caller, code: 201 }, (request) => {
+      const body = readBody(call.headers, call.body);
+      const { namespace } = call.params;
+      return createResource(this.#context, { ...request, kind: this.#kind, namespace, body });
+    });
+  }
+
+  put(call: Call, caller: Caller): Promise<Answer> {
+    return this.#write(call, { caller }, (request) => {
+      const what = { kind: this.#kind, key: keyOf(call), body: readBody(call.headers, call.body) };
+      return putResource(this.#context, { ...request, ...what });
+    });
+  }
+
+  putStatus(call: Call, caller: Caller): Promise<Answer> {
+    return this.#write(call, { caller }, (request) => {
+      const what = { kind: this.#kind, key: keyOf(call), body: readBody(call.headers, call.body) };
+      return putStatus(this.#context, { ...request, ...what });
+    });
+  }
+
+  patch(
+    call: Call,
+    { caller, isOfStatus = false }: { readonly caller: Caller; readonly isOfStatus?: boolean },
+  ): Promise<Answer> {
+    return this.#write(call, { caller }, (request) => {
+      const type = patchTypeOf(call);
+      const patch = readBody(call.headers, call.body);
+      const what = { kind: this.#kind, key: keyOf(call), type, patch, isOfStatus };
+      return patchResource(this.#context, { ...request, ...what });
+    });
+  }
+
+  async delete(call: Call, caller: Caller): Promise<Answer> {
+    const shown = this.#shownAs(call);
+    const deletion = await this.#delete(call, { caller, key: keyOf(call) });
+    const { isDone, resource } = deletion;
+    return { code: 200, body: isDone ? deleted(this.#kind, deletion) : shown.one(resource) };
+  }
+
+  async deleteAll(call: Call, caller: Caller): Promise<Answer> {
+    const shown = this.#shownAs(call);
+    const selection = selectionOf(call, this.#kind);
+    const { items, resourceVersion } = listResources(this.#context.store, selection);
+    const deletions = items.map(async ({ metadata: key }) => {
+      try {
+        await this.#delete(call, { caller, key });
+      } catch (thrown) {
+        // Somebody else was faster, and the outcome is the same.
+        if (!isReason(thrown, "NotFound")) throw thrown;
+      }
+    });
+    await Promise.all(deletions);
+    return { code: 200, body: shown.all(items, resourceVersion) };
+  }
+
+  async #delete(
+    call: Call,
+    { caller, key }: { readonly caller: Caller; readonly key: ObjectKey },
+  ): Promise<Deletion<Resource>> {
+    const { request } = writeOf(call, caller);
+    const what = { kind: this.#kind, key, body: deleteOptionsOf(call) };
+    return await deleteResource(this.#context, { ...request, ...what });
+  }
+
+  async #write(
+    call: Call,
+    { caller, code = 200 }: { readonly caller: Caller; readonly code?: number },
+    write: (request: WriteRequest) => Promise<Resource>,
+  ): Promise<Answer> {
+    // Whoever cannot take the answer is told so before anything is done.
+    const shown = this.#shownAs(call);
+    const { request, warnings } = writeOf(call, caller);
+    const body = shown.one(await write(request));
+    const headers = warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
+    return { code, headers, body };
+  }
+
+  #shownAs({ headers, query }: Call): Shown {
+    const nowMs = this.#context.clock.now();
+    return shownAs(formOf(headers.accept), {
+      ...{ kind: this.#kind, included: includedIn(query), nowMs },
+    });
+  }
+}
+
+interface Written {
+  readonly request: WriteRequest;
+  readonly warnings: readonly string[];
+}
+
+function writeOf({ query }: Call, caller: Caller): Written {
+  const dryRun = query.getAll("dryRun");
+  const wrong = dryRun.find((it) => it !== "All");
+  if (wrong !== undefined) {
+    throw new ApiError("BadRequest", `dryRun: Unsupported value: "${wrong}": must be "All"`);
+  }
+  const fieldValidation = query.get("fieldValidation") ?? "Warn";
+  if (!isFieldValidation(fieldValidation)) {
+    const known = '"Ignore", "Warn" or "Strict"';
+    throw new ApiError("BadRequest", `fieldValidation: must be ${known}, is "${fieldValidation}"`);
+  }
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  return { request: { caller, isDryRun: dryRun.length > 0, fieldValidation, warn }, warnings };
+}
+
+function isFieldValidation(text: string): text is "Ignore" | "Warn" | "Strict" {
+  return ["Ignore", "Warn", "Strict"].includes(text);
+}
+
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
+  "application/merge-patch+json": "merge",
+  "application/json-patch+json": "json",
+  "application/strategic-merge-patch+json": "strategic",
+};
+
+function patchTypeOf({ headers }: Call): PatchType {
+  const type = mediaType(headers);
+  const known = PATCH_TYPES[type];
+  if (known !== undefined) return known;
+  const list = Object.keys(PATCH_TYPES).join(", ");
+  throw new ApiError("UnsupportedMediaType", `a patch is of one of ${list}; this is "${type}"`);
+}
+
+/** In the body, or in the query as older clients have it. */
+function deleteOptionsOf({ headers, body, query }: Call): unknown {
+  const propagationPolicy = query.get("propagationPolicy") ?? undefined;
+  const asked = propagationPolicy === undefined ? {} : { propagationPolicy };
+  return { ...asked, ...(readBody(headers, body) as object | undefined) };
+}
+
+function deleted(kind: Kind, { resource }: Deletion<Resource>): Status {
+  const { name, uid } = resource.metadata;
+  const group = groupOf(kind.apiVersion);
+  const details = { name, ...(group !== "" && { group }), kind: kind.plural, uid };
+  const head = { apiVersion: "v1", kind: "Status", metadata: {} } as const;
+  return { ...head, status: "Success", details, code: 200 };
+}
+
+function selectionOf({ params, query }: Call, kind: Kind): Selection {
+  return {
+    kind,
+    namespace: params["namespace"],
+    labelSelector: query.get("labelSelector") ?? undefined,
+    fieldSelector: query.get("fieldSelector") ?? undefined,
+  };
+}
+
+function keyOf({ params }: Call): ObjectKey {
+  const { namespace, name = "" } = params;
+  return namespace === undefined ? { name } : { namespace, name };
+}
