@@ -1,0 +1,96 @@
+import { isReason } from "../api/error.ts";
+import { EVENT, type Event } from "../api/event.ts";
+import type { Draft, Resource } from "../api/meta.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Client } from "../client/client.ts";
+
+/** Something that happened to a resource, in words for people. */
+export interface Happening {
+  readonly type: "Normal" | "Warning";
+  /** One CamelCase word. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Writes down what happens, as Events. Never in the way: what cannot be written is logged. */
+export interface Recorder {
+  record(resource: Resource, happening: Happening): void;
+}
+
+export interface RecorderDeps {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+}
+
+interface Remembered {
+  readonly key: { readonly namespace: string; readonly name: string };
+  readonly count: number;
+}
+
+/** The same thing again counts up the Event that is there, if it is one of the last so many. */
+const REMEMBERED_MAX = 4096;
+
+/** Says nothing, for those who have nobody to tell. */
+export const silentRecorder: Recorder = { record: () => {} };
+
+export function eventRecorder({ client, clock, chance, log }: RecorderDeps): Recorder {
+  const remembered = new Map<string, Promise<Remembered>>();
+  return { record };
+
+  function record(resource: Resource, happening: Happening): void {
+    const { uid } = resource.metadata;
+    const id = [uid, happening.type, happening.reason, happening.message].join("\n");
+    const before = remembered.get(id);
+    const written = write(resource, happening, before);
+    remembered.delete(id);
+    remembered.set(id, written);
+    const [oldest] = remembered.keys();
+    if (remembered.size > REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
+    written.catch((thrown: unknown) => {
+      remembered.delete(id);
+      log.debug({ err: thrown, resource: resource.metadata.name }, "could not record an event");
+    });
+  }
+
+  async function write(resource: Resource, happening: Happening, before?: Promise<Remembered>) {
+    const last = await before?.catch(() => undefined);
+    if (last === undefined) return await create(resource, happening);
+    const count = last.count + 1;
+    try {
+      const patch = { count, lastTimestamp: clock.timestamp() };
+      await client.patch({ kind: EVENT, key: last.key }, patch);
+    } catch (thrown) {
+      // Events are thrown away after a while, and by whoever likes to.
+      if (!isReason(thrown, "NotFound")) throw thrown;
+      return await create(resource, happening);
+    }
+    return { ...last, count };
+  }
+
+  async function create(resource: Resource, happening: Happening): Promise<Remembered> {
+    const { apiVersion, kind, metadata } = resource;
+    const { namespace = "default", name, uid, resourceVersion } = metadata;
+    const involvedObject = { apiVersion, kind, name, uid, resourceVersion };
+    const at = clock.timestamp();
+    const key = { namespace, name: `${name.slice(0, 240)}.${chance.suffix(10)}` };
+    const event: Draft<Event> = {
+      apiVersion: EVENT.apiVersion,
+      kind: EVENT.kind,
+      metadata: key,
+      involvedObject: { ...involvedObject, namespace },
+      ...happening,
+      source: { component: "varve" },
+      reportingComponent: "varve",
+      reportingInstance: "varve",
+      firstTimestamp: at,
+      lastTimestamp: at,
+      count: 1,
+    };
+    await client.create<Event>(event);
+    return { key, count: 1 };
+  }
+}

@@ -1,0 +1,103 @@
+import type { ContainerStatus, Pod, PodStatus } from "../../api/pod.ts";
+import type { BuildState } from "../../build/build.ts";
+import { type Exit, exitCodeOf, type Instance } from "../../runtime/runtime.ts";
+
+type State = NonNullable<ContainerStatus["state"]>;
+
+/** An instance as kubectl users know a Pod. */
+export function instanceStatus(pod: Pod, instance: Instance | undefined): PodStatus {
+  if (instance === undefined) return waitingFor(pod, "ContainerCreating");
+  const { phase, address, restarts, lastExit, createdAt, startedAt, message } = instance;
+  const isReady = phase === "ready";
+  const isRunning = phase !== "waiting";
+  const running: State = { running: { ...(startedAt !== undefined && { startedAt }) } };
+  const waiting: State = { waiting: { reason: "CrashLoopBackOff", message } };
+  return {
+    phase: "Running",
+    conditions: conditionsFrom({ isReady, message, isStarted: isRunning }),
+    hostIP: "127.0.0.1",
+    ...(address !== undefined && { podIP: address.host, podIPs: [{ ip: address.host }] }),
+    startTime: createdAt,
+    containerStatuses: [
+      {
+        ...identityOf(pod),
+        state: isRunning ? running : waiting,
+        ...(lastExit !== undefined && { lastState: { terminated: terminatedBy(lastExit) } }),
+        ready: isReady,
+        started: isReady || phase === "unready",
+        restartCount: restarts,
+      },
+    ],
+  };
+}
+
+/** A build as the Pod that it would be on a cluster. */
+export function buildStatus(pod: Pod, build: BuildState | undefined): PodStatus {
+  if (build === undefined) return waitingFor(pod, "Unknown");
+  const { phase, step = "", message = "", startedAt, completedAt = startedAt } = build;
+  if (phase === "Pending") return waitingFor(pod, "BuildPending");
+  const isOver = phase !== "Building";
+  const hasFailed = phase === "Failed";
+  const times = {
+    ...(startedAt !== undefined && { startedAt }),
+    ...(completedAt !== undefined && { finishedAt: completedAt }),
+  };
+  const reason = hasFailed ? (build.reason ?? "Error") : "Completed";
+  const over: State = { terminated: { exitCode: hasFailed ? 1 : 0, reason, message, ...times } };
+  const running: State = { running: { ...(startedAt !== undefined && { startedAt }) } };
+  return {
+    phase: isOver ? (hasFailed ? "Failed" : "Succeeded") : "Running",
+    conditions: conditionsFrom({ isReady: false, message: message || step, isStarted: !isOver }),
+    ...(startedAt !== undefined && { startTime: startedAt }),
+    containerStatuses: [
+      { ...identityOf(pod), state: isOver ? over : running, ready: false, restartCount: 0 },
+    ],
+  };
+}
+
+function waitingFor(pod: Pod, reason: string): PodStatus {
+  const state = { waiting: { reason } };
+  return {
+    phase: "Pending",
+    conditions: conditionsFrom({ isReady: false, message: "", isStarted: false }),
+    containerStatuses: [{ ...identityOf(pod), state, ready: false, restartCount: 0 }],
+  };
+}
+
+function identityOf({ spec }: Pod) {
+  const [{ name = "user-container", image = "" } = {}] = spec.containers;
+  return { name, image, imageID: image };
+}
+
+interface Readiness {
+  readonly isReady: boolean;
+  readonly isStarted: boolean;
+  readonly message: string;
+}
+
+function conditionsFrom({ isReady, isStarted, message }: Readiness) {
+  const not = { reason: "ContainersNotReady", message };
+  const ready = isReady ? { status: "True" as const } : { status: "False" as const, ...not };
+  return [
+    { type: "PodScheduled", status: "True" as const },
+    { type: "Initialized", status: isStarted ? ("True" as const) : ("False" as const) },
+    { type: "ContainersReady", ...ready },
+    { type: "Ready", ...ready },
+  ];
+}
+
+const KUBERNETES_WORD: Readonly<Record<string, string>> = {
+  OutOfMemory: "OOMKilled",
+  NotStarted: "StartError",
+  Unhealthy: "Error",
+};
+
+function terminatedBy(exit: Exit) {
+  const { reason, output, at } = exit;
+  return {
+    exitCode: exitCodeOf(exit) ?? 0,
+    reason: KUBERNETES_WORD[reason] ?? reason,
+    message: output,
+    finishedAt: at,
+  };
+}

@@ -1,0 +1,120 @@
+import { type Container, DEFAULT_PORT, servingContainer } from "../../api/container.ts";
+import { LABEL } from "../../api/labels.ts";
+import { childOf, type Draft, pathOf } from "../../api/meta.ts";
+import { POD, type Pod } from "../../api/pod.ts";
+import { readQuantity } from "../../api/quantity.ts";
+import type { Revision } from "../../api/revision.ts";
+import type { BackendSpec } from "../../gateway/route_table.ts";
+import type { Digest } from "../../oci/oci.ts";
+import type { Instance, InstanceSpec, Limits } from "../../runtime/runtime.ts";
+import { expanded } from "./environment.ts";
+
+/** Between SIGTERM and SIGKILL, when requests have ended already. */
+const GRACE_MS = 10_000;
+
+export interface InstanceNeeds {
+  /** The name of its Pod. */
+  readonly pod: string;
+  readonly image: Digest;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One instance of a Revision, as the runtime is told to run it. */
+export function instanceFor(revision: Revision, { pod, image, env }: InstanceNeeds): InstanceSpec {
+  const container = containerOf(revision);
+  const { command, args, workingDir, ports = [], securityContext } = container;
+  const { readinessProbe = { tcpSocket: {} }, livenessProbe, startupProbe } = container;
+  const { runAsUser: uid, runAsGroup: gid } = securityContext ?? {};
+  const user = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
+  const fill = (texts: readonly string[]) => texts.map((text) => expanded(text, env));
+  return {
+    name: pathOf({ namespace: revision.metadata.namespace, name: pod }),
+    revision: pathOf(revision.metadata),
+    image,
+    ...(command !== undefined && { command: fill(command) }),
+    ...(args !== undefined && { args: fill(args) }),
+    ...(workingDir !== undefined && { workingDir }),
+    env,
+    port: ports[0]?.containerPort ?? DEFAULT_PORT,
+    protocol: ports[0]?.name === "h2c" ? "h2c" : "http1",
+    ...(startupProbe !== undefined && { startup: startupProbe }),
+    readiness: readinessProbe,
+    ...(livenessProbe !== undefined && { liveness: livenessProbe }),
+    limits: limitsOf(container),
+    ...(Object.keys(user).length > 0 && { user }),
+    graceMs: GRACE_MS,
+  };
+}
+
+/** Why this Revision asks for more than the runtimes of this server can do, or nothing. */
+export function whyUnsupported({ spec }: Revision, runtime: string): string | undefined {
+  const { containers = [], volumes = [] } = spec;
+  const need = `that needs a container runtime, and this server has only the ${runtime} runtime`;
+  if (containers.length > 1) {
+    return `The Revision has ${containers.length} containers: ${need}.`;
+  }
+  if (volumes.length > 0) {
+    const names = volumes.map(({ name }) => `"${name}"`).join(", ");
+    return `The Revision mounts volumes (${names}): ${need}.`;
+  }
+  return undefined;
+}
+
+/** The Pod that shows an instance, or a build, of a Revision. */
+export function podFor(revision: Revision, name: string, image: string): Draft<Pod> {
+  const { labels = {} } = revision.metadata;
+  const { image: _, ...container } = containerOf(revision);
+  return {
+    apiVersion: POD.apiVersion,
+    kind: POD.kind,
+    metadata: {
+      ...childOf(revision, name),
+      labels: {
+        ...labels,
+        [LABEL.revision]: revision.metadata.name,
+        [LABEL.revisionUid]: revision.metadata.uid,
+      },
+      finalizers: ["varve.dev/pod"],
+    },
+    spec: { containers: [{ ...container, image }], nodeName: "local", restartPolicy: "Always" },
+  };
+}
+
+/** What the gateway is told of a Revision: where its instances are, and its limits on time. */
+export function backendFor(
+  revision: Revision,
+  serving: readonly Instance[],
+  why: string,
+): BackendSpec {
+  const { spec, metadata } = revision;
+  const { timeoutSeconds = 300, containerConcurrency = 0 } = spec;
+  const { responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec;
+  const endpoints = serving.flatMap(({ spec: { name }, address }) =>
+    address === undefined ? [] : [{ name, ...address }],
+  );
+  return {
+    id: pathOf(metadata),
+    endpoints,
+    ...(endpoints.length === 0 && why !== "" && { why }),
+    limits: {
+      timeoutMs: timeoutSeconds * 1000,
+      ...(start !== undefined && { responseStartTimeoutMs: start * 1000 }),
+      ...(idle !== undefined && { idleTimeoutMs: idle * 1000 }),
+      concurrency: containerConcurrency,
+    },
+  };
+}
+
+function containerOf({ spec }: Revision): Container {
+  return servingContainer(spec.containers ?? []) ?? {};
+}
+
+function limitsOf({ resources = {} }: Container): Limits {
+  const { limits = {} } = resources;
+  const memory = limits["memory"] === undefined ? undefined : readQuantity(limits["memory"]);
+  const cpu = limits["cpu"] === undefined ? undefined : readQuantity(limits["cpu"]);
+  return {
+    ...(memory !== undefined && { memoryBytes: Math.floor(memory) }),
+    ...(cpu !== undefined && { cpuMillis: Math.round(cpu * 1000) }),
+  };
+}

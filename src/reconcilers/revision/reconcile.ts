@@ -1,0 +1,181 @@
+import { conditionOf } from "../../api/condition.ts";
+import { CONFIG_MAP } from "../../api/config_map.ts";
+import { CONFIGURATION, type Configuration } from "../../api/configuration.ts";
+import { readDurationMs } from "../../api/duration.ts";
+import { ANNOTATION, LABEL } from "../../api/labels.ts";
+import { isGoing, type ObjectKey, pathOf, type Resource } from "../../api/meta.ts";
+import { POD, type Pod } from "../../api/pod.ts";
+import { REVISION, type Revision } from "../../api/revision.ts";
+import { SECRET } from "../../api/secret.ts";
+import { Background } from "../../control/background.ts";
+import type { Controller, Finalized, Reconciled } from "../../control/controller.ts";
+import { CLEARED } from "../../control/finalizer.ts";
+import type { Digest } from "../../oci/oci.ts";
+import { keepBuildPod } from "./build_pod.ts";
+import type { RevisionDeps, RevisionParts } from "./deps.ts";
+import { imageOf } from "./image.ts";
+import { backendFor } from "./instances.ts";
+import { keepRoutingState } from "./routing_state.ts";
+import { endInstances, type Scaled, scale } from "./scale.ts";
+import { sourcesOf } from "./sources.ts";
+import { statusFrom } from "./status.ts";
+import { type Wanted, wantedOf } from "./wanted.ts";
+
+const DEADLINE_MS = 600_000;
+/** How soon one looks again whether the instances of a deleted Revision have ended. */
+const GONE_MS = 1000;
+/** Between tries to get an image. */
+const PULL_AGAIN = { firstMs: 10_000, mostMs: 300_000 };
+/** Between tries to end an instance. */
+const END_AGAIN = { firstMs: 1000, mostMs: 60_000 };
+
+/** Gets the image of a Revision, and runs as many instances of it as it should have. */
+export function revisionController(deps: RevisionDeps): Controller<Revision> {
+  const { clock, chance } = deps;
+  const parts: RevisionParts = {
+    ...deps,
+    pulls: new Background<Digest>({ clock, chance, again: PULL_AGAIN }),
+    retiring: new Background<void>({ clock, chance, again: END_AGAIN, isForgetful: true }),
+  };
+  return {
+    kind: REVISION,
+    owns: [POD],
+    watches: [
+      { kind: CONFIGURATION, wakes: (changed) => concerned(changed as Configuration, parts) },
+      { kind: SECRET, wakes: (changed) => usersOf("secretRef", changed, parts) },
+      { kind: CONFIG_MAP, wakes: (changed) => usersOf("configMapRef", changed, parts) },
+    ],
+    sources: sourcesOf(parts),
+    reconcile: (revision, signal) => reconcile(revision, parts, signal),
+    finalize: (revision) => finalize(revision, parts),
+  };
+}
+
+async function reconcile(
+  stale: Revision,
+  parts: RevisionParts,
+  signal: AbortSignal,
+): Promise<Reconciled<Revision>> {
+  const wanted = wantedOf(stale, parts);
+  const revision = await keepRoutingState(stale, wanted, parts.client);
+  const image = await imageOf(revision, parts);
+  await keepBuildPod(revision, image, parts);
+  tellBuilt(revision, image.build?.status, parts);
+  const { replicas } = wanted;
+  const seen = { image, replicas, isLate: false, logUrl: parts.logUrl(revision.metadata) };
+  const { digest } = image;
+  if (digest === undefined) {
+    const { againAfterMs = 0 } = image;
+    const status = statusFrom(revision, seen);
+    return { status, requeueAfterMs: againAfterMs, written: revision };
+  }
+  const scaled = await scale(revision, { image: digest, replicas, parts, signal });
+  const leftMs = deadlineLeftMs(revision, { wanted, scaled, parts });
+  const isLate = leftMs !== undefined && leftMs <= 0;
+  const status = statusFrom(revision, { ...seen, scaled, isLate });
+  const ready = scaled.instances.filter(({ phase }) => phase === "ready");
+  // Who switches traffic goes by the status: it has to say so before the last instance is taken
+  // out. Writing it wakes us again.
+  const isSaid = conditionOf(revision.status, "Active")?.status !== "True";
+  if (ready.length === 0 && !isSaid) return { status, written: revision };
+  const why = conditionOf(status, "Ready")?.message ?? "";
+  await parts.gateway.putBackend(backendFor(revision, ready, why));
+  const going = parts.pods.controlledBy(revision).filter(isGoing);
+  const endMs = endInstances(revision, going.map(nameOf), parts);
+  const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs].filter((ms) => ms > 0);
+  const requeueAfterMs = waits.length === 0 ? 0 : Math.min(...waits);
+  return { status, requeueAfterMs, written: revision };
+}
+
+function nameOf({ metadata }: Resource): string {
+  return pathOf(metadata);
+}
+
+interface Trying {
+  readonly wanted: Wanted;
+  readonly scaled: Scaled;
+  readonly parts: RevisionParts;
+}
+
+/** How long it may still take to become ready; nothing when it has been, or nobody waits. */
+function deadlineLeftMs(revision: Revision, { wanted, scaled, parts }: Trying): number | undefined {
+  const { metadata, status } = revision;
+  const isReady = scaled.instances.some(({ phase }) => phase === "ready");
+  const wasReady = conditionOf(status, "Ready")?.status === "True" || isServing(revision, parts);
+  if (isReady || wasReady || wanted.replicas === 0 || scaled.sinceMs === undefined)
+    return undefined;
+  const asked = readDurationMs(metadata.annotations?.[ANNOTATION.progressDeadline] ?? "");
+  return scaled.sinceMs + (asked ?? DEADLINE_MS) - parts.clock.now();
+}
+
+/** Only what was ready once is ever sent requests. */
+function isServing({ metadata }: Revision, { references }: RevisionParts): boolean {
+  return references.to(`Serving/${pathOf(metadata)}`).length > 0;
+}
+
+function tellBuilt(
+  revision: Revision,
+  build: string | undefined,
+  { recorder }: RevisionParts,
+): void {
+  if (build !== "True" || conditionOf(revision.status, "BuildSucceeded")?.status === "True") return;
+  recorder.record(revision, { type: "Normal", reason: "Built", message: "Built the image" });
+}
+
+/** Takes the Revision off the gateway, ends its instances and forgets its build. */
+async function finalize(revision: Revision, parts: RevisionParts): Promise<Finalized<Revision>> {
+  const { runtime, gateway, builder, client } = parts;
+  const id = pathOf(revision.metadata);
+  await gateway.deleteBackend(id);
+  const pods = podsOf(revision, parts);
+  await Promise.all(pods.filter((pod) => !isGoing(pod)).map((pod) => client.delete(pod)));
+  const names = pods.map(nameOf);
+  endInstances(revision, names, parts);
+  if (names.some((name) => runtime.get(name) !== undefined)) return { againAfterMs: GONE_MS };
+  await builder.forget(id);
+  await runtime.dropLogs(id);
+  parts.pulls.forget(revision.metadata.uid);
+  return CLEARED;
+}
+
+/** Its Pods, also those that have been told to forget whose they are. */
+function podsOf({ metadata }: Revision, { pods }: RevisionParts): readonly Pod[] {
+  const all = pods.list(metadata.namespace);
+  return all.filter(({ metadata: { labels } }) => labels?.[LABEL.revisionUid] === metadata.uid);
+}
+
+/** The newest Revisions, and those older ones that a newer one relieves of their duties. */
+function concerned(configuration: Configuration, parts: RevisionParts): readonly ObjectKey[] {
+  const { metadata, status } = configuration;
+  const { namespace } = metadata;
+  const names = [status?.latestCreatedRevisionName, status?.latestReadyRevisionName];
+  const latest = names.flatMap((name) => (name === undefined ? [] : [{ namespace, name }]));
+  const busy = parts.revisions.controlledBy(configuration).filter((it) => !isAtRest(it));
+  return [...latest, ...busy.map((it) => it.metadata)];
+}
+
+function isAtRest({ metadata, status }: Revision): boolean {
+  return metadata.labels?.[LABEL.routingState] === "reserve" && status?.desiredReplicas === 0;
+}
+
+/** The Revisions that refer to this ConfigMap or Secret. */
+function usersOf(
+  ref: "secretRef" | "configMapRef",
+  changed: Resource,
+  { revisions }: RevisionParts,
+): readonly ObjectKey[] {
+  const { namespace, name } = changed.metadata;
+  const keyRef = ref === "secretRef" ? "secretKeyRef" : "configMapKeyRef";
+  const users = revisions
+    .list(namespace)
+    .filter(
+      ({ spec: { containers = [], imagePullSecrets = [] } }) =>
+        (ref === "secretRef" && imagePullSecrets.some((it) => it.name === name)) ||
+        containers.some(
+          ({ env = [], envFrom = [] }) =>
+            env.some(({ valueFrom }) => valueFrom?.[keyRef]?.name === name) ||
+            envFrom.some((it) => it[ref]?.name === name),
+        ),
+    );
+  return users.map(({ metadata }) => metadata);
+}

@@ -1,0 +1,109 @@
+import { LABEL } from "../../api/labels.ts";
+import { type ObjectKey, pathOf } from "../../api/meta.ts";
+import type { Route } from "../../api/route.ts";
+import type { TrafficTarget } from "../../api/traffic.ts";
+import type { HostSpec, RouteSpec } from "../../gateway/route_table.ts";
+
+/** How the gateway is reached from outside. */
+export interface Addressing {
+  readonly domain: string;
+  readonly scheme: "http" | "https";
+  /** Left out of addresses when it is the scheme's own. */
+  readonly port: number;
+}
+
+/** What the gateway shall do for a Route whose targets all name Revisions. */
+export function routeSpecFor(
+  route: Route,
+  traffic: readonly TrafficTarget[],
+  { domain }: Addressing,
+): RouteSpec {
+  const { namespace = "default" } = route.metadata;
+  const backend = ({ revisionName = "" }: TrafficTarget) => `${namespace}/${revisionName}`;
+  const shares = traffic.filter(({ percent = 0 }) => percent > 0);
+  const split = shares.map((it) => ({ backend: backend(it), percent: it.percent ?? 0 }));
+  const hosts = (tag?: string): readonly string[] => hostsOf(route, { domain, tag });
+  const tagged = traffic.flatMap((it): readonly HostSpec[] =>
+    it.tag === undefined
+      ? []
+      : hosts(it.tag).map((host) => ({ host, split: [{ backend: backend(it), percent: 100 }] })),
+  );
+  const main = hosts().map((host) => ({ host, split: merged(split) }));
+  return { id: pathOf(route.metadata), hosts: [...main, ...tagged] };
+}
+
+/** One share a backend, in the order of their first mention. */
+function merged(split: readonly { readonly backend: string; readonly percent: number }[]) {
+  const sums = new Map<string, number>();
+  for (const { backend, percent } of split) sums.set(backend, (sums.get(backend) ?? 0) + percent);
+  return [...sums].map(([backend, percent]) => ({ backend, percent }));
+}
+
+interface HostOptions {
+  readonly domain: string;
+  readonly tag?: string | undefined;
+}
+
+/** The first labels of the hosts of a Route: its name, and each tag before its name. */
+export function labelsOf(
+  { name }: ObjectKey,
+  traffic: readonly TrafficTarget[],
+): readonly string[] {
+  return [name, ...traffic.flatMap(({ tag }) => (tag === undefined ? [] : [labelOf(name, tag)]))];
+}
+
+function labelOf(name: string, tag: string | undefined): string {
+  return tag === undefined ? name : `${tag}-${name}`;
+}
+
+/** Outside by the domain, inside by the names that Kubernetes gives (spec/elafros §4.7). */
+function hostsOf(route: Route, { domain, tag }: HostOptions): readonly string[] {
+  const { name, namespace = "default" } = route.metadata;
+  const short = `${labelOf(name, tag)}.${namespace}`;
+  const inside = [`${short}.svc.cluster.local`, `${short}.svc`, short];
+  return isPrivate(route) ? inside : [`${short}.${domain}`, ...inside];
+}
+
+/** It has no host outside, nor have its tags. */
+function isPrivate({ metadata }: Route): boolean {
+  return metadata.labels?.[LABEL.visibility] === "cluster-local";
+}
+
+/** The address of a Route, or of one of its tags. */
+export function urlOf(route: Route, { domain, scheme, port }: Addressing, tag?: string): string {
+  const [host] = hostsOf(route, { domain, tag });
+  return isPrivate(route) ? urlAt("http", { host, port }) : urlAt(scheme, { host, port });
+}
+
+/** The address of a Route from the inside, whatever the domain is. */
+export function insideUrlOf({ metadata }: Route, { port }: Addressing): string {
+  const { name, namespace = "default" } = metadata;
+  return urlAt("http", { host: `${name}.${namespace}.svc.cluster.local`, port });
+}
+
+interface At {
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+function urlAt(scheme: "http" | "https", { host, port }: At): string {
+  const isUsual = port === (scheme === "http" ? 80 : 443);
+  return `${scheme}://${host}${isUsual ? "" : `:${port}`}`;
+}
+
+/** The targets as status tells them: Revisions alone, in the order of the spec, tags with URLs. */
+export function trafficStatus(
+  route: Route,
+  targets: readonly { readonly target: TrafficTarget; readonly revisionName: string }[],
+  addressing: Addressing,
+): readonly TrafficTarget[] {
+  return targets.map(({ target, revisionName }) => {
+    const { latestRevision, tag, percent = 0 } = target;
+    return {
+      revisionName,
+      ...(latestRevision !== undefined && { latestRevision }),
+      percent,
+      ...(tag !== undefined && { tag, url: urlOf(route, addressing, tag) }),
+    };
+  });
+}

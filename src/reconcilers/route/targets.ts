@@ -1,0 +1,101 @@
+import { type Condition, conditionOf, failed, pending } from "../../api/condition.ts";
+import type { Configuration } from "../../api/configuration.ts";
+import { LABEL } from "../../api/labels.ts";
+import { controllerOf, isGoing } from "../../api/meta.ts";
+import type { Revision } from "../../api/revision.ts";
+import type { Route } from "../../api/route.ts";
+import type { TrafficTarget } from "../../api/traffic.ts";
+import type { Lister } from "../../client/client.ts";
+
+/** A target, and the Revision that it means now. */
+export interface Target {
+  readonly target: TrafficTarget;
+  readonly revision: Revision;
+}
+
+export interface Resolved {
+  /** Complete only when `condition` is True. */
+  readonly targets: readonly Target[];
+  /** AllTrafficAssigned: of several things that are wrong the first that is False. */
+  readonly condition: Condition;
+}
+
+export interface Listers {
+  readonly configurations: Lister<Configuration>;
+  readonly revisions: Lister<Revision>;
+}
+
+const ASSIGNED = "AllTrafficAssigned";
+
+/** Finds the Revision of each target, and what keeps it from being sent requests (§4.5). */
+export function resolveTargets(route: Route, listers: Listers): Resolved {
+  const each = (route.spec.traffic ?? []).map((target) => resolve(target, { route, listers }));
+  const targets = each.filter((it): it is Target => "revision" in it);
+  const wrong = each.filter((it): it is Condition => !("revision" in it));
+  const worst = wrong.find(({ status }) => status === "False") ?? wrong[0];
+  return { targets, condition: worst ?? { type: ASSIGNED, status: "True" } };
+}
+
+interface Place {
+  readonly route: Route;
+  readonly listers: Listers;
+}
+
+function resolve(target: TrafficTarget, { route, listers }: Place): Target | Condition {
+  const { namespace } = route.metadata;
+  const { configurationName, revisionName } = target;
+  if (revisionName !== undefined)
+    return resolveRevision(target, { route, listers, name: revisionName });
+  const name = configurationName ?? "";
+  const configuration = listers.configurations.get({ namespace, name });
+  if (configuration === undefined) {
+    const message = `Configuration "${name}" referenced in traffic not found.`;
+    return failed("ConfigurationMissing", message, ASSIGNED);
+  }
+  const latest = configuration.status?.latestReadyRevisionName;
+  if (latest !== undefined) return resolveRevision(target, { route, listers, name: latest });
+  if (conditionOf(configuration.status, "Ready")?.status === "False") {
+    const message = `Configuration "${name}" does not have any ready Revision.`;
+    return failed("RevisionMissing", message, ASSIGNED);
+  }
+  const message = `Configuration "${name}" is waiting for a Revision to become ready.`;
+  return pending("RevisionMissing", message, ASSIGNED);
+}
+
+/** Whether it is sent such requests already: then it is no news that it is being started again. */
+function isServedBy({ status }: Route, name: string, { percent = 0, tag }: TrafficTarget): boolean {
+  const now = (status?.traffic ?? []).filter(({ revisionName }) => revisionName === name);
+  const isTagged = tag === undefined || now.some((it) => it.tag === tag);
+  const isShared = percent === 0 || now.some((it) => (it.percent ?? 0) > 0);
+  return now.length > 0 && isTagged && isShared;
+}
+
+function resolveRevision(
+  target: TrafficTarget,
+  { route, listers, name }: Place & { readonly name: string },
+): Target | Condition {
+  const revision = listers.revisions.get({ namespace: route.metadata.namespace, name });
+  if (revision === undefined || isGoing(revision)) {
+    const message = `Revision "${name}" referenced in traffic not found.`;
+    return failed("RevisionMissing", message, ASSIGNED);
+  }
+  const service = controllerOf(route);
+  const maker = revision.metadata.labels?.[LABEL.service];
+  if (service?.kind === "Service" && maker !== service.name) {
+    const owner = maker === undefined ? "no Service" : `Service "${maker}"`;
+    const message = `Revision "${name}" belongs to ${owner}, and a Service routes only to its own.`;
+    return failed("RevisionNotOwned", message, ASSIGNED);
+  }
+  const ready = conditionOf(revision.status, "Ready");
+  if (ready?.status === "False") {
+    return failed("RevisionMissing", `Revision "${name}" failed to become ready.`, ASSIGNED);
+  }
+  if (ready?.status !== "True") {
+    return pending("RevisionMissing", `Revision "${name}" is not yet ready.`, ASSIGNED);
+  }
+  const isActive = conditionOf(revision.status, "Active")?.status === "True";
+  if (isActive || isServedBy(route, name, target)) return { target, revision };
+  // It was ready once, and rests. What it is about to be sent must find an instance there.
+  const message = `Revision "${name}" is being started again.`;
+  return pending("RevisionMissing", message, ASSIGNED);
+}
