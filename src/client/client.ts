@@ -73,3 +73,10 @@ export interface Lister<R extends Resource> {
   list(namespace?: string): readonly R[];
   controlledBy(owner: Resource): readonly R[];
 }
+
+/** Watched copies of all kinds, and word of what changes in them. */
+export interface Cache {
+  lister<R extends Resource>(kind: Kind<R>): Lister<R>;
+  /** Calls with what was written, as it is now, or with what has gone, as it was. */
+  watch(listener: (changed: Resource, isGone: boolean) => void): Disposable;
+}

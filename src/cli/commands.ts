@@ -1,0 +1,28 @@
+import { APPLY } from "./apply.ts";
+import type { Command } from "./command.ts";
+import { completionOf } from "./completion.ts";
+import { DELETE } from "./delete.ts";
+import { DEPLOY } from "./deploy.ts";
+import { DESCRIBE } from "./describe.ts";
+import { GET } from "./get.ts";
+import { LOGS } from "./logs.ts";
+import { OPEN } from "./open.ts";
+import { REVISIONS } from "./revisions.ts";
+import { ROLLBACK } from "./rollback.ts";
+import { SAMPLE } from "./sample.ts";
+import { SERVE } from "./serve.ts";
+import { SERVICES } from "./services.ts";
+import { TRAFFIC } from "./traffic.ts";
+import { URL_COMMAND } from "./url.ts";
+import { VERSION } from "./version.ts";
+
+const TOLD: readonly Command[] = [
+  SERVE,
+  ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
+  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN],
+  ...[GET, APPLY],
+  ...[VERSION, SAMPLE],
+];
+
+/** Every command there is, in the order of `varve --help`. */
+export const COMMANDS: readonly Command[] = [...TOLD, completionOf(TOLD)];

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { enableCompileCache } from "node:module";
+
+// Compiled code is kept between starts: it saves the time and the memory of stripping types.
+enableCompileCache();
+const [, program = "", word, ...rest] = process.argv;
+if (word === "serve") {
+  const { serve } = await import("./platform/serve.ts");
+  process.exitCode = await serve(rest, program);
+} else {
+  const { run } = await import("./cli/program.ts");
+  process.exitCode = await run(process.argv.slice(2));
+}

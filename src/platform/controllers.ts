@@ -1,0 +1,63 @@
+import { CONFIG_MAP } from "../api/config_map.ts";
+import { CONFIGURATION } from "../api/configuration.ts";
+import { KINDS } from "../api/kinds.ts";
+import type { ObjectKey } from "../api/meta.ts";
+import { POD } from "../api/pod.ts";
+import { REVISION } from "../api/revision.ts";
+import { ROUTE, type Route } from "../api/route.ts";
+import { SECRET } from "../api/secret.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Builder } from "../build/build.ts";
+import type { Cache, Client } from "../client/client.ts";
+import type { Controller } from "../control/controller.ts";
+import type { Recorder } from "../control/recorder.ts";
+import { References } from "../control/references.ts";
+import type { Gateway } from "../gateway/route_table.ts";
+import type { ImageStore, Registry } from "../oci/oci.ts";
+import { configurationController } from "../reconcilers/configuration/reconcile.ts";
+import { namespaceController } from "../reconcilers/namespace/reconcile.ts";
+import { podController } from "../reconcilers/pod/reconcile.ts";
+import { revisionController } from "../reconcilers/revision/reconcile.ts";
+import type { Addressing } from "../reconcilers/route/desired.ts";
+import { routeController } from "../reconcilers/route/reconcile.ts";
+import { targetsOf } from "../reconcilers/route/references.ts";
+import { serviceController } from "../reconcilers/service/reconcile.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+export interface ControllerDeps {
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly recorder: Recorder;
+  readonly images: ImageStore;
+  readonly registry: Registry;
+  readonly builder: Builder;
+  readonly runtime: Runtime;
+  readonly gateway: Gateway;
+  /** How the gateway is reached; known once it listens. */
+  readonly addressing: () => Addressing;
+  readonly logUrl: (revision: ObjectKey) => string;
+}
+
+/** Every controller there is, each with the contracts that it needs and nothing else. */
+export function makeControllers(deps: ControllerDeps): readonly Controller[] {
+  const { cache, client, recorder, runtime, builder } = deps;
+  const configurations = cache.lister(CONFIGURATION);
+  const revisions = cache.lister(REVISION);
+  const routes = cache.lister(ROUTE);
+  const references = new References<Route>({ cache, kind: ROUTE, targetsOf });
+  const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
+  const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
+  const pods = cache.lister(POD);
+  const shared = { ...deps, configurations, revisions, references };
+  return [
+    namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),
+    serviceController({ client, recorder, configurations, routes, revisions }),
+    configurationController({ client, recorder, revisions }),
+    revisionController({ ...shared, ...environment, pods }),
+    routeController(shared),
+    podController({ client, runtime, builder }),
+  ] as readonly Controller[];
+}

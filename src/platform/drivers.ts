@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import { HttpClient } from "../base/http_client.ts";
+import type { Log } from "../base/log.ts";
+import { DiskBuilder } from "../build/disk_builder.ts";
+import { Fleet } from "../gateway/fleet.ts";
+import { DiskImageStore } from "../oci/disk.ts";
+import { RemoteRegistry } from "../oci/registry.ts";
+import { ProcessRuntime } from "../runtime/process/process_runtime.ts";
+import type { Config } from "./config.ts";
+import type { Home } from "./home.ts";
+
+interface DriverDeps {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+}
+
+/** The drivers of this server: which ones they are is decided here, and nowhere else. */
+export interface Drivers {
+  readonly http: HttpClient;
+  readonly images: DiskImageStore;
+  readonly registry: RemoteRegistry;
+  readonly builder: DiskBuilder;
+  readonly runtime: ProcessRuntime;
+  readonly gateway: Fleet;
+}
+
+/** Makes the drivers, and starts none. */
+export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drivers {
+  const { toolPath, workers, compileCache } = config;
+  const { host, port } = config.gateway;
+  const http = new HttpClient();
+  const images = new DiskImageStore({ home: home.images });
+  return {
+    http,
+    images,
+    registry: new RemoteRegistry({ images, http, ...deps }),
+    builder: new DiskBuilder({ home: home.builds, images, http, toolPath, ...deps }),
+    runtime: new ProcessRuntime({ home: home.runtime, images, toolPath, ...deps }),
+    gateway: new Fleet({
+      ...{ home: home.gateway, host, port, workers, ...deps },
+      ...(compileCache !== undefined && { compileCache: join(compileCache) }),
+    }),
+  };
+}

@@ -1,0 +1,83 @@
+import { KINDS } from "../api/kinds.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { GarbageCollector } from "../control/garbage_collector.ts";
+import { Manager } from "../control/manager.ts";
+import { eventRecorder } from "../control/recorder.ts";
+import { ADMINISTRATOR, tokenAuthenticator } from "../server/authentication.ts";
+import { openDiskStore } from "../store/disk.ts";
+import { ApiPart, addressingOf } from "./api_part.ts";
+import { CatchUp } from "./catch_up.ts";
+import type { Config } from "./config.ts";
+import { makeControllers } from "./controllers.ts";
+import { credentialsFor } from "./credentials.ts";
+import { DefaultNamespace } from "./default_namespace.ts";
+import { makeDrivers } from "./drivers.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { homeAt, makeHome } from "./home.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { LocalCache } from "./local_cache.ts";
+import { localClient } from "./local_client.ts";
+import { podLogsOf } from "./pod_logs.ts";
+import { startAll } from "./start_all.ts";
+import { TakeDown } from "./take_down.ts";
+import { uploadsTo } from "./uploads.ts";
+
+export interface PlatformDeps {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+}
+
+/** The whole of Varve, running. Disposing it stops it, as far as the configuration says. */
+export interface Platform extends AsyncDisposable {
+  readonly endpoints: Endpoints;
+}
+
+/** Starts every part in order. When one fails, those before it are stopped again. */
+export async function startPlatform(config: Config, deps: PlatformDeps): Promise<Platform> {
+  await using started = new AsyncDisposableStack();
+  const home = homeAt(config.home);
+  await makeHome(home);
+  const credentials = await credentialsFor(config.api.host, { directory: home.pki, ...deps });
+  const store = started.use(await openDiskStore({ path: home.store, log: deps.log }));
+  const cache = started.use(new LocalCache(store, KINDS));
+  const context = { kinds: KINDS, store, ...deps };
+  const client = localClient(context);
+  const recorder = eventRecorder({ client, ...deps });
+  const shared = { client, cache, recorder, ...deps };
+  const { http, ...drivers } = makeDrivers(home, config, deps);
+  const { images, builder, runtime, gateway } = started.adopt(drivers, () =>
+    http[Symbol.asyncDispose](),
+  );
+  const api = new ApiPart({
+    ...{ config, home, credentials, context, gateway, log: deps.log },
+    authenticator: tokenAuthenticator({ [credentials.token]: ADMINISTRATOR }),
+    podLogs: podLogsOf({ runtime, builder, cache }),
+    uploads: uploadsTo(images),
+  });
+  const controllers = makeControllers({
+    ...{ ...shared, ...drivers },
+    addressing: () => addressingOf(config, gateway),
+    logUrl: (revision) => api.logUrl(revision),
+  });
+  const manager = new Manager({ controllers, ...shared });
+  const parts = [
+    images,
+    builder,
+    runtime,
+    gateway,
+    new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
+    new DefaultNamespace(client),
+    api,
+    manager,
+    new GarbageCollector({ kinds: KINDS, ...shared }),
+    new CatchUp({ manager, gateway, runtime, ...shared }),
+    new Housekeeping({ store, ...shared }),
+  ];
+  started.use(await startAll(parts));
+  const running = started.move();
+  const { endpoints } = api;
+  return { endpoints, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}

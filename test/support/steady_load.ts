@@ -1,0 +1,98 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import type { Socket } from "node:net";
+import { text } from "node:stream/consumers";
+
+export interface LoadOptions {
+  readonly gateway: string;
+  readonly host: string;
+  readonly perSecond: number;
+}
+
+/** One request that did not end in 200. */
+export interface Failure {
+  readonly startedAtMs: number;
+  readonly localPort: number;
+  readonly why: string;
+}
+
+/** Requests at a steady rate, each of them counted, however the ones before it go. */
+export class SteadyLoad implements AsyncDisposable {
+  readonly #options: LoadOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #open = new Set<Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #bodies = new Map<string, number>();
+  readonly failures: Failure[] = [];
+  #sent = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    const startMs = performance.now();
+    // What a busy machine delays is made up for, so that the rate holds over time.
+    this.#timer = setInterval(() => {
+      const due = ((performance.now() - startMs) * options.perSecond) / 1000;
+      while (this.#sent < due) this.#send();
+    }, 5);
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** How often each body was the answer. */
+  get bodies(): ReadonlyMap<string, number> {
+    return this.#bodies;
+  }
+
+  /** The local ports of the connections that are open now. */
+  get ports(): ReadonlySet<number> {
+    const { sockets, freeSockets } = this.#agent;
+    const all = [...Object.values(sockets), ...Object.values(freeSockets)].flatMap(
+      (it) => it ?? [],
+    );
+    return new Set((all as Socket[]).map(({ localPort = 0 }) => localPort));
+  }
+
+  /** No further requests; resolves when those that are open have ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#open);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.#agent.destroy();
+  }
+
+  #send(): void {
+    this.#sent += 1;
+    const sending = this.#one().finally(() => this.#open.delete(sending));
+    this.#open.add(sending);
+  }
+
+  async #one(): Promise<void> {
+    const { gateway, host } = this.#options;
+    const startedAtMs = performance.now();
+    const { port, hostname } = new URL(gateway);
+    const outgoing = request({ hostname, port, headers: { host }, agent: this.#agent });
+    let localPort = 0;
+    outgoing.on("socket", (socket: Socket) => {
+      localPort = socket.localPort ?? 0;
+      const note = () => {
+        localPort = socket.localPort ?? 0;
+      };
+      if (socket.connecting) socket.once("connect", note);
+    });
+    try {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        outgoing.on("response", resolve).on("error", reject).end();
+      });
+      const body = await text(answer);
+      if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}: ${body}`);
+      this.#bodies.set(body, (this.#bodies.get(body) ?? 0) + 1);
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      this.failures.push({ startedAtMs, localPort, why });
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Deploys, moves traffic, rolls back, and kills processes under steady requests, and counts every
+ * request that failed. `node test/whole/continuity.ts [--rounds 10] [--kills 3] [--rate 200]`
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { SERVICE, type Service } from "../../src/api/service.ts";
+import { type Failure, SteadyLoad } from "../support/steady_load.ts";
+import { ready, serviceFrom, VarveProcess } from "../support/varve_process.ts";
+
+export interface ContinuityOptions {
+  /** Of deploys, of changes of traffic, and of rollbacks. */
+  readonly rounds: number;
+  readonly controlKills: number;
+  readonly workerKills: number;
+  /** Requests a second. */
+  readonly rate: number;
+}
+
+export interface ContinuityReport {
+  readonly sent: number;
+  /** Not counting those whose connection was to a gateway worker when that was killed. */
+  readonly failures: readonly Failure[];
+  readonly lostWithWorker: number;
+  readonly steps: readonly string[];
+}
+
+const NAME = "steady";
+const HOST = `${NAME}.default.localhost`;
+
+export async function continuity(options: ContinuityOptions): Promise<ContinuityReport> {
+  await using varve = await VarveProcess.start({ flags: ["--workers", "2"] });
+  const story = new Story(varve);
+  await story.deploy();
+  await using load = new SteadyLoad({
+    gateway: varve.endpoints.gateway,
+    host: HOST,
+    perSecond: options.rate,
+  });
+  const excused = new Set<number>();
+  const { rounds, controlKills, workerKills } = options;
+  for (let round = 0; round < rounds; round += 1) {
+    await story.deploy();
+    await story.split();
+    await story.rollBack();
+    if (round < controlKills) await story.killControl();
+    if (round < workerKills) for (const port of await story.killWorker(load)) excused.add(port);
+  }
+  await load.stop();
+  const failures = load.failures.filter(({ localPort }) => !excused.has(localPort));
+  const lostWithWorker = load.failures.length - failures.length;
+  story.clean();
+  return { sent: load.sent, failures, lostWithWorker, steps: story.steps };
+}
+
+class Story {
+  readonly steps: string[] = [];
+  readonly #varve: VarveProcess;
+  readonly #source = mkdtempSync(join(tmpdir(), "varve-source-"));
+  #version = 0;
+
+  constructor(varve: VarveProcess) {
+    this.#varve = varve;
+    this.#git("init", "--quiet");
+  }
+
+  /** Another version of the source, all traffic to it when it is ready. */
+  async deploy(): Promise<void> {
+    this.#version += 1;
+    const source = this.#commit();
+    const draft = serviceFrom(source, NAME);
+    if (this.#version === 1) await this.#varve.client.create<Service>(draft);
+    else await this.#change((service) => ({ ...service, spec: draft.spec }));
+    await this.#settled(`deployed version ${this.#version}`);
+  }
+
+  /** Half of the requests to the version before. */
+  async split(): Promise<void> {
+    const [newest, before] = await this.#revisions();
+    const shares = [newest, before ?? newest].map((revisionName = "") => {
+      return { revisionName, percent: 50 };
+    });
+    await this.#traffic(shares);
+    await this.#settled("split 50/50");
+  }
+
+  /** All requests to the version before. */
+  async rollBack(): Promise<void> {
+    const [newest, before = newest] = await this.#revisions();
+    await this.#traffic([{ revisionName: before ?? "", percent: 100 }]);
+    await this.#settled(`rolled back to ${before}`);
+  }
+
+  async killControl(): Promise<void> {
+    await this.#varve.kill();
+    await sleep(300);
+    await this.#varve.start();
+    await this.#settled("killed the control process");
+  }
+
+  /** Answers with the ports of all connections that were open at that moment. */
+  async killWorker(load: SteadyLoad): Promise<ReadonlySet<number>> {
+    const [pid] = await workersOf(this.#varve.home);
+    assert(pid !== undefined, "there is a worker");
+    const { ports } = load;
+    process.kill(pid, "SIGKILL");
+    await sleep(500);
+    await this.#settled("killed a gateway worker");
+    return ports;
+  }
+
+  clean(): void {
+    rmSync(this.#source, { recursive: true });
+  }
+
+  #commit(): string {
+    const body = `version ${this.#version}`;
+    const answer = `(_, answer) => answer.end("${body}")`;
+    const server = `require("http").createServer(${answer}).listen(process.env.PORT);`;
+    writeFileSync(join(this.#source, "server.js"), server);
+    writeFileSync(join(this.#source, "package.json"), '{"scripts":{"start":"node server.js"}}');
+    this.#git("add", "--all");
+    this.#git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", body);
+    return `git+file://${this.#source}#${this.#git("rev-parse", "HEAD").trim()}`;
+  }
+
+  #git(...args: readonly string[]): string {
+    return execFileSync("git", args, { cwd: this.#source, encoding: "utf8" });
+  }
+
+  async #revisions(): Promise<readonly string[]> {
+    const { REVISION } = await import("../../src/api/revision.ts");
+    const { items } = await this.#varve.client.list(REVISION, { namespace: "default" });
+    return items
+      .map(({ metadata }) => metadata.name)
+      .toSorted()
+      .toReversed();
+  }
+
+  async #traffic(traffic: NonNullable<Service["spec"]["traffic"]>): Promise<void> {
+    await this.#change((service) => ({ ...service, spec: { ...service.spec, traffic } }));
+  }
+
+  async #change(change: (service: Service) => Service): Promise<void> {
+    const { client } = this.#varve;
+    await client.put(change(await client.get(SERVICE, { namespace: "default", name: NAME })));
+  }
+
+  async #settled(step: string): Promise<void> {
+    await ready(this.#varve.client, NAME);
+    this.steps.push(step);
+    await sleep(100);
+  }
+}
+
+async function workersOf(home: string): Promise<readonly number[]> {
+  const directory = join(home, "gateway");
+  const names = await readdir(directory, { recursive: true });
+  const records = names.filter((name) => name.endsWith(".json"));
+  const texts = await Promise.all(records.map((name) => readFile(join(directory, name), "utf8")));
+  return texts.map((text) => JSON.parse(text)?.id?.pid).filter((pid) => typeof pid === "number");
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: "10" },
+      kills: { type: "string", default: "3" },
+      rate: { type: "string", default: "200" },
+    },
+  });
+  const report = await continuity({
+    rounds: Number(values.rounds),
+    controlKills: Number(values.kills),
+    workerKills: 1,
+    rate: Number(values.rate),
+  });
+  const { sent, failures, lostWithWorker, steps } = report;
+  for (const { why } of failures.slice(0, 10)) process.stdout.write(`failed: ${why}\n`);
+  const lost = `${lostWithWorker} lost with the killed worker`;
+  process.stdout.write(
+    `${sent} requests over ${steps.length} steps: ${failures.length} failed, ${lost}\n`,
+  );
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}
