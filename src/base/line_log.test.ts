@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { pbkdf2 } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { promisify } from "node:util";
 import { LINE_CHARS_MAX, LineLog, type LogLine, type ReadOptions } from "./line_log.ts";
+
+const derive = promisify(pbkdf2);
 
 let directory = "";
 beforeEach(() => {
@@ -31,6 +35,19 @@ test("a follower gets what was there, then what comes, each line once", async ()
   })();
   await reading;
   assert.deepEqual(texts, ["1", "2", "3"]);
+});
+
+test("a reader may leave at any line, also in the middle of a read", async () => {
+  using log = makeLog();
+  log.append(Array.from({ length: 20_000 }, (_, n) => line(`line ${n} ${"x".repeat(60)}`)));
+  for (let round = 0; round < 10; round += 1) {
+    // The next read has to wait for these, so it is under way when the reader leaves.
+    const others = Array.from({ length: 8 }, () => derive("a", "b", 20_000, 32, "sha256"));
+    for await (const _line of log.read()) break;
+    await Promise.all(others);
+  }
+  const open = readdirSync("/proc/self/fd").filter((fd) => pointsTo(fd).startsWith(directory));
+  assert(open.length <= 2, `${open.length} files are still open`);
 });
 
 test("a log keeps to its bounds, and loses its oldest lines first", async () => {
@@ -102,6 +119,14 @@ test("a log opened again goes on where it was", async () => {
   log.append([line("2")]);
   assert.deepEqual(await textsOf(log), ["1", "2"]);
 });
+
+function pointsTo(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
 
 function makeLog(bounds: { fileBytesMax?: number; filesMax?: number } = {}): LineLog {
   return new LineLog({ path: join(directory, "a.log"), name: "a", ...bounds });

@@ -96,7 +96,7 @@ export class LineLog implements Disposable {
       for await (const line of follower.lines()) if (isWanted(line)) yield line;
     } finally {
       this.#followers.delete(follower);
-      for (const { fd } of files) closeSync(fd);
+      for (const { fd, isTaken } of files) if (!isTaken) closeSync(fd);
     }
   }
 
@@ -151,7 +151,7 @@ export class LineLog implements Disposable {
     const there = this.#paths().filter((path) => existsSync(path));
     const opened = there.map((path) => {
       const fd = openSync(path, "r");
-      return { fd, bytes: fstatSync(fd).size };
+      return { fd, bytes: fstatSync(fd).size, isTaken: false };
     });
     return opened.reverse();
   }
@@ -160,6 +160,8 @@ export class LineLog implements Disposable {
 interface Opened {
   readonly fd: number;
   readonly bytes: number;
+  /** A stream reads it, and will close it. */
+  isTaken: boolean;
 }
 
 interface Tail {
@@ -169,10 +171,9 @@ interface Tail {
 
 async function* tailOf(files: readonly Opened[], { tailLines, isWanted }: Tail) {
   const kept: LogLine[] = [];
-  for (const { fd, bytes } of files) {
-    if (bytes === 0) continue;
-    const input = createReadStream("", { fd, autoClose: false, start: 0, end: bytes - 1 });
-    for await (const text of createInterface({ input })) {
+  for (const file of files) {
+    if (file.bytes === 0) continue;
+    for await (const text of linesOf(file)) {
       const line = readLine(text);
       if (line === undefined || !isWanted(line)) continue;
       if (tailLines === Infinity) yield line;
@@ -180,6 +181,18 @@ async function* tailOf(files: readonly Opened[], { tailLines, isWanted }: Tail) 
     }
   }
   yield* kept;
+}
+
+async function* linesOf(file: Opened): AsyncIterable<string> {
+  const { fd, bytes } = file;
+  const input = createReadStream("", { fd, start: 0, end: bytes - 1 });
+  file.isTaken = true;
+  try {
+    yield* createInterface({ input });
+  } finally {
+    // A reader may leave in the middle of a read: only the stream knows when the file can be closed.
+    input.destroy();
+  }
 }
 
 /** Lines on their way to one reader. */

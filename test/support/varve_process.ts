@@ -88,8 +88,10 @@ export class VarveProcess implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
+  /** Has it stop as people do. Fails when it had ended before, or does not end well. */
   async stop(): Promise<void> {
-    await this.#end("SIGTERM");
+    const code = await this.#end("SIGTERM");
+    assert.equal(code, 0, `varve serve ended with ${code}: ${(await this.log()).slice(-4000)}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,14 +100,16 @@ export class VarveProcess implements AsyncDisposable {
     if (this.#isOwnHome) await rm(this.home, { recursive: true, force: true });
   }
 
-  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
     const child = this.#child;
     this.#child = undefined;
     await this.#client?.[Symbol.asyncDispose]();
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || child.signalCode !== null) return null;
+    if (child.exitCode !== null) return child.exitCode;
     const exit = once(child, "exit");
     child.kill(signal);
-    await exit;
+    const [code] = await exit;
+    return code;
   }
 
   #logPath(): string {
