@@ -1,3 +1,4 @@
+import { LoadMeter } from "./load.ts";
 import type { BackendLimits, EndpointSpec } from "./route_table.ts";
 import { WaitList } from "./wait_list.ts";
 
@@ -16,6 +17,7 @@ export interface Backend {
   next: number;
   /** Slices of the table that lead here. */
   uses: number;
+  readonly load: LoadMeter;
   readonly queue: WaitList<Waiter>;
 }
 
@@ -45,7 +47,7 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
   const revision = id.slice(id.lastIndexOf("/") + 1);
   const queue = new WaitList<Waiter>();
   const state = { why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
-  return { id, revision, limits, ...state, queue };
+  return { id, revision, limits, ...state, load: new LoadMeter(), queue };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {

@@ -13,6 +13,7 @@ import {
   type ToWorker,
   type Version,
 } from "./protocol.ts";
+import type { Load } from "./route_table.ts";
 import type { Table } from "./table.ts";
 
 export interface ControlPortOptions {
@@ -84,6 +85,11 @@ export class ControlPort {
 
   tellWaiting(backend: string): void {
     this.#link?.send({ type: "waiting", backend });
+  }
+
+  /** What nobody is there to hear is forgotten: it is of no use to who comes later. */
+  tellLoads(loads: readonly Load[]): void {
+    if (loads.length > 0) this.#link?.send({ type: "loads", loads });
   }
 
   #greet(socket: Socket): void {

@@ -67,6 +67,7 @@ export class Exchange implements Waiter, AttemptEvents {
     res.on("close", () => this.#close());
     res.on("error", () => this.#close());
     this.#deadlines.set("whole", backend.limits.timeoutMs);
+    backend.load.enter(this.#parts.clock.elapsed());
     this.#ask(false);
   }
 
@@ -201,7 +202,10 @@ export class Exchange implements Waiter, AttemptEvents {
     raw.socket.write(upgradeAnswer(answer.rawHeaders, backend.revision), "latin1");
     const { idleTimeoutMs } = backend.limits;
     const ends = { client: raw, instance: { socket, first } };
-    const closed = () => this.#giveBack();
+    const closed = () => {
+      this.#giveBack();
+      this.#options.backend.load.leave(this.#parts.clock.elapsed());
+    };
     new Tunnel({ clock: this.#parts.clock, ...ends, idleTimeoutMs, closed }).start();
   }
 
@@ -294,6 +298,7 @@ export class Exchange implements Waiter, AttemptEvents {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#options.backend.load.leave(this.#parts.clock.elapsed());
     this.#deadlines.clearAll();
     if (!this.#options.res.writableFinished) this.#leave();
   }

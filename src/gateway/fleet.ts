@@ -5,7 +5,7 @@ import { LIMITS } from "./limits.ts";
 import type { Address } from "./listener.ts";
 import type { Member } from "./member.ts";
 import { type Change, isSameVersion, type Version, type WorkerHello } from "./protocol.ts";
-import type { BackendSpec, Gateway, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, Gateway, Load, RouteSpec } from "./route_table.ts";
 import { Specs } from "./specs.ts";
 import { kill } from "./worker_process.ts";
 
@@ -47,6 +47,7 @@ export class Fleet implements Gateway, AsyncDisposable {
   readonly #specs = new Specs();
   readonly #confirmations: Confirmations;
   readonly #listeners = new Set<(backend: string) => void>();
+  readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   readonly #told = new Map<string, number>();
   #version: Version;
   #isSettled = false;
@@ -77,6 +78,9 @@ export class Fleet implements Gateway, AsyncDisposable {
         confirmed: checked,
         behind: (member) => this.#sendWhole(member),
         waiting: (backend) => this.#tell(backend),
+        loads: (loads) => {
+          for (const listener of this.#loadListeners) listener(loads);
+        },
       },
       changed,
     );
@@ -149,6 +153,11 @@ export class Fleet implements Gateway, AsyncDisposable {
   onWaiting(listener: (backend: string) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  onLoad(listener: (loads: readonly Load[]) => void): Disposable {
+    this.#loadListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
   }
 
   /** Ends all workers: what is open there may finish until the deadline. Nothing is served then. */

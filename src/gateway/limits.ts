@@ -14,6 +14,8 @@ export const LIMITS = {
   queueMax: 10_000,
   /** A waiting backend is told of again after this. */
   tellMs: 1_000,
+  /** How often workers tell control what there was to do. */
+  loadMs: 1_000,
   /** For an instance to accept a connection. */
   connectMs: 3_000,
   /** An instance that refused a connection is left alone for this. */

@@ -12,6 +12,7 @@ import {
   type Version,
   type WorkerHello,
 } from "./protocol.ts";
+import type { Load } from "./route_table.ts";
 import type { WorkerRecord } from "./worker_files.ts";
 import { kill } from "./worker_process.ts";
 
@@ -21,6 +22,7 @@ export interface MemberEvents {
   confirmed(member: Member): void;
   behind(member: Member): void;
   waiting(backend: string): void;
+  loads(loads: readonly Load[]): void;
   /** The process has ended. */
   gone(member: Member): void;
 }
@@ -190,6 +192,7 @@ export class Member {
     if (message.type === "listening") this.serves(message.port);
     if (message.type === "failed") this.#listening.reject(new Error(message.message));
     if (message.type === "behind") this.#events.behind(this);
+    if (message.type === "loads") this.#events.loads(message.loads);
     if (message.type === "waiting") this.#events.waiting(message.backend);
     if (message.type === "confirmed") this.confirm(message.version.number);
     if (message.type === "drained") {

@@ -1,5 +1,5 @@
 import type { PeerSpec } from "./peer_protocol.ts";
-import type { BackendSpec, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, Load, RouteSpec } from "./route_table.ts";
 
 /**
  * What control process and worker say to each other, in lines of JSON over a socket of the worker.
@@ -64,7 +64,8 @@ export type ToControl =
   | { readonly type: "confirmed"; readonly version: Version }
   | { readonly type: "behind" }
   | { readonly type: "drained"; readonly ask: number }
-  | { readonly type: "waiting"; readonly backend: string };
+  | { readonly type: "waiting"; readonly backend: string }
+  | { readonly type: "loads"; readonly loads: readonly Load[] };
 
 export function isSameVersion(one: Version | undefined, other: Version | undefined): boolean {
   return one?.epoch === other?.epoch && one?.number === other?.number;

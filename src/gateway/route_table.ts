@@ -47,6 +47,15 @@ export interface BackendLimits {
   readonly concurrency: number;
 }
 
+/** What one worker had to do for a backend since its last word, about a second ago. They add up. */
+export interface Load {
+  readonly backend: string;
+  /** Of each request the time that it waited or was served: 2,000 in a second are two at a time. */
+  readonly busyMs: number;
+  /** How many came. */
+  readonly requests: number;
+}
+
 /**
  * The gateway, as the control process sees it: a table that all workers follow. Changes go out as
  * deltas. A worker that is new or was away is given the whole table first.
@@ -73,4 +82,6 @@ export interface Gateway {
    * while any waits: it has no endpoints, or each is at its limit.
    */
   onWaiting(listener: (backend: string) => void): Disposable;
+  /** Calls about once a second with what each worker had to do; not of those with nothing. */
+  onLoad(listener: (loads: readonly Load[]) => void): Disposable;
 }

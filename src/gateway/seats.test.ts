@@ -90,3 +90,30 @@ test("an instance that refuses connections loses nothing, whichever worker count
   await load.stop();
   assert.deepEqual([load.failures, [...load.answers.keys()]], [[], ["live"]]);
 });
+
+test("control is told what there is to do: each request once, over all workers", async () => {
+  await using rig = new Rig();
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  await using slow = await Instance.start("slow", async (_, res) => {
+    await over;
+    res.end("slow");
+  });
+  const fleet = await rig.start({ workers: 2 });
+  const load = { busyMs: 0, requests: 0 };
+  using _ = fleet.onLoad((loads) => {
+    for (const { busyMs, requests } of loads) {
+      load.busyMs += busyMs;
+      load.requests += requests;
+    }
+  });
+  await fleet.putBackend(backendOf("default/a-00001", [slow], { concurrency: 2 }));
+  await fleet.putRoute(routeOf("a.localhost", { "default/a-00001": 100 }));
+  const asked = Array.from({ length: 4 }, () => ask(fleet.address, { host: "a.localhost" }));
+  await until("all are told of", () => load.requests === 4 && load.busyMs > 4000);
+  end();
+  await Promise.all(asked);
+  await systemClock.sleep(2200);
+  const { busyMs } = load;
+  await systemClock.sleep(1100);
+  assert.deepEqual(load, { busyMs, requests: 4 }, "nothing is open any more");
+});

@@ -3,7 +3,7 @@ import type { Chance } from "../base/chance.ts";
 import { type Backend, type Endpoint, makeBackend, makeEndpoint, openMaxOf } from "./backend.ts";
 import { problemOfBackend, problemOfRoute } from "./check.ts";
 import type { Change } from "./protocol.ts";
-import type { BackendSpec, EndpointSpec, HostSpec, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, EndpointSpec, HostSpec, Load, RouteSpec } from "./route_table.ts";
 
 /** What the hot side asks: the host of a request, in lower case, leads to its rule. */
 export type RouteTable = ReadonlyMap<string, Rule>;
@@ -71,6 +71,11 @@ export class Table {
     for (const putBackend of this.#backendSpecs.values()) yield { putBackend };
     for (const putRoute of this.#routeSpecs.values()) yield { putRoute };
     for (const { id, isGone } of this.#backends.values()) if (isGone) yield { deleteBackend: id };
+  }
+
+  /** What there was to do since the last time of asking. */
+  takeLoads(nowMs: number): readonly Load[] {
+    return [...this.#backends.values()].flatMap(({ id, load }) => load.take(id, nowMs) ?? []);
   }
 
   apply(change: Change): void {

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { systemChance } from "../base/chance.ts";
-import { systemClock } from "../base/clock.ts";
+import { every, systemClock } from "../base/clock.ts";
 import { makeLog } from "../base/log.ts";
 import { ControlPort } from "./control_port.ts";
 import { makeDataPlane } from "./data_plane.ts";
@@ -41,6 +41,8 @@ const control = new ControlPort({
   home: (send) => new Home({ hold, backend: (id) => table.backend(id) }, send),
   whenDrained: (endpoint, tell) => drains.whenEmpty(endpoint, tell),
 });
+
+every(clock, LIMITS.loadMs, () => control.tellLoads(table.takeLoads(clock.elapsed())));
 
 let isEnding = false;
 process.on("SIGTERM", () => {

@@ -1,7 +1,7 @@
 import { ApiError } from "../../src/api/error.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Change } from "../../src/gateway/protocol.ts";
-import type { BackendSpec, Gateway, RouteSpec } from "../../src/gateway/route_table.ts";
+import type { BackendSpec, Gateway, Load, RouteSpec } from "../../src/gateway/route_table.ts";
 import { Specs } from "../../src/gateway/specs.ts";
 
 /** The simplest gateway: it checks and remembers what it is told, and has no workers. */
@@ -17,6 +17,7 @@ export class ModelGateway implements Gateway {
   readonly #clock: Clock;
   #specs = new Specs();
   readonly #listeners = new Set<(backend: string) => void>();
+  readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   /** Requests that are open, by endpoint, and who waits for their end. */
   readonly #open = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
@@ -70,6 +71,16 @@ export class ModelGateway implements Gateway {
   /** Says that a request waits for a backend. */
   wait(backend: string): void {
     for (const tell of this.#listeners) tell(backend);
+  }
+
+  onLoad(listener: (loads: readonly Load[]) => void): Disposable {
+    this.#loadListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
+  }
+
+  /** Says what there was to do for a backend in the last second. */
+  load(load: Load): void {
+    for (const tell of this.#loadListeners) tell([load]);
   }
 
   /** Begins a request to an instance, and ends it on dispose. */
