@@ -14,6 +14,8 @@ interface Round {
   readonly answered: ReadonlyMap<number, string>;
   /** Ids of those whose answer did not come. */
   readonly open: ReadonlySet<string>;
+  /** The last revision that a watcher was told of. */
+  readonly told: number;
 }
 
 /** What a store must hold, by what its writers said, over all rounds. */
@@ -27,6 +29,16 @@ export class Ledger {
   #live: ReadonlyMap<string, Resource> = new Map();
   #past: readonly Change[] = [];
 
+  /** The same knowledge, for another way that things may go on from here. */
+  copy(): Ledger {
+    const copy = new Ledger();
+    Object.assign(copy, { ...this });
+    copy.#compactedRevision = this.#compactedRevision;
+    copy.#live = this.#live;
+    copy.#past = this.#past;
+    return copy;
+  }
+
   /** Compares the store with what was said since the last time. */
   check(store: Store, reports: readonly Report[]): void {
     const { compactedRevision, revision } = store;
@@ -38,6 +50,7 @@ export class Ledger {
       revisions,
     );
     assert.equal(compactedRevision + changes.length, revision);
+    assert(revision >= round.told, `a watcher was told of ${round.told}, which is gone`);
     assert(compactedRevision >= this.#compactedRevision, "a compaction is not undone");
     const known = this.#past.filter((it) => it.revision > compactedRevision);
     assert.deepEqual(changes.slice(0, known.length), known, "the past is what it was");
@@ -89,6 +102,7 @@ function roundOf(reports: readonly Report[]): Round {
   const answered = new Map<number, string>();
   const open = new Set<string>();
   let last = 0;
+  let told = 0;
   for (const report of reports) {
     if ("asked" in report) {
       asked.set(report.asked, report);
@@ -98,12 +112,15 @@ function roundOf(reports: readonly Report[]): Round {
       last = report.revision;
       answered.set(last, report.answered);
       open.delete(report.answered);
+    } else if ("told" in report) {
+      assert(told === 0 || report.told === told + 1, "watchers are told in order, and once");
+      told = report.told;
     } else if ("refused" in report) {
       assert(["NotFound", "AlreadyExists", "Conflict"].includes(report.reason), report.reason);
       open.delete(report.refused);
     }
   }
-  return { asked, answered, open };
+  return { asked, answered, open, told };
 }
 
 interface Candidates {

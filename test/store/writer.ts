@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { CONFIG_MAP, type ConfigMap } from "../../src/api/config_map.ts";
 import { statusOf } from "../../src/api/error.ts";
 import { type Chance, seededChance } from "../../src/base/chance.ts";
@@ -12,10 +13,13 @@ export type Report =
   | { readonly asked: string; readonly act: "put" | "delete"; readonly path: string }
   | { readonly answered: string; readonly revision: number }
   | { readonly refused: string; readonly reason: string }
+  | { readonly told: number }
   | { readonly open: number };
 
 const WRITERS = 12;
 const PATHS = 40;
+
+let leftAnswers = Infinity;
 
 /** All of a write is in its id, so that half of one could be told from the whole. */
 export function written(id: string, path: string): ConfigMap {
@@ -23,12 +27,19 @@ export function written(id: string, path: string): ConfigMap {
   return configMap(path, { id, text: id.repeat(Math.ceil(length / id.length)) });
 }
 
-/** Writes to the store at `path` until it is killed. Told: a path, the round, and a seed. */
-async function main([path = "", round = "", seed = ""]: readonly string[]): Promise<void> {
+/**
+ * Writes to the store at `path` until it is killed, or has so many answers. Told: a path, the
+ * round, a seed, the number of answers, and how much less to sync than a store does.
+ */
+async function main(args: readonly string[]): Promise<void> {
+  const [path = "", round = "", seed = "", answers = "Infinity", synchronous] = args;
+  if (synchronous !== undefined) syncLess(synchronous);
   const chance = seededChance(Number(seed));
+  leftAnswers = Number(answers);
   const store = await openDiskStore({ path, log: silentLog });
   const { revision } = store;
   report({ open: revision });
+  store.watch(revision, (change) => report({ told: change.revision }));
   const writers = Array.from({ length: WRITERS }, (_, writer) =>
     writeOn(store, { chance, name: `${round}.${writer}` }),
   );
@@ -54,6 +65,8 @@ async function writeOn(store: Store, { chance, name }: Writer): Promise<never> {
     try {
       const { metadata } = await store[act](resource, { expected });
       report({ answered: id, revision: Number(metadata.resourceVersion) });
+      leftAnswers -= 1;
+      if (leftAnswers <= 0) process.exit();
     } catch (thrown) {
       report({ refused: id, reason: statusOf(thrown).reason });
     }
@@ -67,6 +80,14 @@ async function compactOn(store: Store, { chance, upTo }: { chance: Chance; upTo:
     await store.compact(Math.min(upTo, store.compactedRevision + step));
     await new Promise((resolve) => setTimeout(resolve, chance.fraction() * 20));
   }
+}
+
+/** Breaks the promise of stores, for a test that must notice. */
+function syncLess(synchronous: string): void {
+  const { exec } = DatabaseSync.prototype;
+  DatabaseSync.prototype.exec = function less(sql) {
+    exec.call(this, sql.replace("synchronous = FULL", `synchronous = ${synchronous}`));
+  };
 }
 
 /** In the pipe before it returns, whatever happens to us then. */
