@@ -11,7 +11,7 @@ export interface Column<R extends Resource = Resource> {
   /** Where the value stands, as in a CRD: `.status.conditions[?(@.type=='Ready')].status`. */
   readonly jsonPath: string;
   /** For what no path reaches; only kinds of our own server have such columns. */
-  value?(resource: R): Cell;
+  value?(resource: R, nowMs: number): Cell;
 }
 
 export type Cell = string | number | boolean | null;
@@ -70,7 +70,7 @@ export const LATEST_COLUMNS: readonly Column[] = [
 
 /** What to print of a resource in this column. `null` where there is nothing to say. */
 export function cellOf(column: Column, resource: Resource, nowMs: number): Cell {
-  const value = column.value?.(resource) ?? valueAt(column.jsonPath, resource);
+  const value = column.value?.(resource, nowMs) ?? valueAt(column.jsonPath, resource);
   if (column.type === "date") return ageOf(value, nowMs);
   if (value === undefined || value === null) return null;
   if (typeof value === "object") return JSON.stringify(value);

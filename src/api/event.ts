@@ -4,7 +4,8 @@ import { CORE } from "./group.ts";
 import type { Kind } from "./kind.ts";
 import type { Resource } from "./meta.ts";
 
-const reference = t.Object({
+/** What an Event is about. */
+export const reference = t.Object({
   apiVersion: t.Optional(t.String()),
   kind: t.Optional(t.String()),
   namespace: t.Optional(t.String()),
@@ -16,18 +17,24 @@ const reference = t.Object({
 
 const time = t.Optional(t.String({ format: "date-time" }));
 
+export const series = t.Object({ count: t.Optional(t.Integer()), lastObservedTime: time });
+export const source = t.Object({
+  component: t.Optional(t.String()),
+  host: t.Optional(t.String()),
+});
+
 const fields = t.Object({
   involvedObject: reference,
   reason: t.Optional(t.String()),
   message: t.Optional(t.String()),
   type: t.Optional(t.String()),
-  source: t.Optional(t.Object({ component: t.Optional(t.String()), host: t.Optional(t.String()) })),
+  source: t.Optional(source),
   firstTimestamp: time,
   lastTimestamp: time,
   /** How often it happened. */
   count: t.Optional(t.Integer()),
   eventTime: time,
-  series: t.Optional(t.Object({ count: t.Optional(t.Integer()), lastObservedTime: time })),
+  series: t.Optional(series),
   action: t.Optional(t.String()),
   related: t.Optional(reference),
   reportingComponent: t.Optional(t.String()),

@@ -5,6 +5,7 @@ import { groupOf } from "./group.ts";
 import type { Kind } from "./kind.ts";
 import type { TypeMeta } from "./meta.ts";
 import { NAMESPACE } from "./namespace.ts";
+import { NODE } from "./node.ts";
 import { POD } from "./pod.ts";
 import { REVISION } from "./revision.ts";
 import { ROUTE } from "./route.ts";
@@ -16,6 +17,7 @@ export const KINDS: readonly Kind[] = [
   NAMESPACE,
   CONFIG_MAP,
   EVENT,
+  NODE,
   POD,
   SECRET,
   CONFIGURATION,

@@ -2,6 +2,7 @@ import { t, type Value } from "../base/schema.ts";
 import { AGE_COLUMN, type Cell, NAME_COLUMN } from "./column.ts";
 import { statusFields } from "./condition.ts";
 import { container } from "./container.ts";
+import { writeAge } from "./duration.ts";
 import { CORE } from "./group.ts";
 import type { Kind } from "./kind.ts";
 import type { Resource } from "./meta.ts";
@@ -55,6 +56,10 @@ const status = t.Object({
   podIP: text,
   podIPs: t.Optional(t.Array(t.Object({ ip: t.String() }))),
   startTime: time,
+  /** Where each port of its containers really is on the machine: only Varve tells this. */
+  ports: t.Optional(
+    t.Array(t.Object({ containerPort: t.Integer(), hostPort: t.Integer(), protocol: text })),
+  ),
   containerStatuses: t.Optional(t.Array(containerStatus)),
   qosClass: text,
 });
@@ -99,9 +104,10 @@ export const POD: Kind<Pod> = {
     },
     {
       name: "Restarts",
-      type: "integer",
-      description: "How often it was started again",
+      type: "string",
+      description: "How often it was started again, and when it was last",
       jsonPath: ".status.containerStatuses[0].restartCount",
+      value: restartsCell,
     },
     AGE_COLUMN,
     {
@@ -110,6 +116,7 @@ export const POD: Kind<Pod> = {
       priority: 1,
       description: "Where it listens",
       jsonPath: ".status.podIP",
+      value: ({ status }) => status?.podIP ?? "<none>",
     },
     {
       name: "Node",
@@ -117,6 +124,15 @@ export const POD: Kind<Pod> = {
       priority: 1,
       description: "The machine it runs on",
       jsonPath: ".spec.nodeName",
+      value: ({ spec }) => spec?.nodeName ?? "<none>",
+    },
+    {
+      name: "Port",
+      type: "string",
+      priority: 1,
+      description: "Where on the machine its port really is",
+      jsonPath: ".status.ports[0].hostPort",
+      value: portCell,
     },
   ],
   fields: ["spec.nodeName", "spec.restartPolicy", "status.phase", "status.podIP"],
@@ -126,6 +142,20 @@ export const POD: Kind<Pod> = {
 function readyCell({ spec, status }: Pod): Cell {
   const ready = status?.containerStatuses?.filter((it) => it.ready).length ?? 0;
   return `${ready}/${spec?.containers.length ?? 0}`;
+}
+
+function restartsCell({ status }: Pod, nowMs: number): Cell {
+  const all = status?.containerStatuses ?? [];
+  const count = all.reduce((sum, { restartCount }) => sum + restartCount, 0);
+  const ends = all.map(({ lastState }) => Date.parse(lastState?.terminated?.finishedAt ?? ""));
+  const lastMs = Math.max(...ends.filter((ms) => !Number.isNaN(ms)));
+  if (count === 0 || lastMs === -Infinity) return String(count);
+  return `${count} (${writeAge(nowMs - lastMs)} ago)`;
+}
+
+function portCell({ status }: Pod): Cell {
+  const [port] = status?.ports ?? [];
+  return port === undefined ? "<none>" : `${port.containerPort}:${port.hostPort}`;
 }
 
 /** As kubectl tells it: what its containers wait for or ended by, or else its phase. */

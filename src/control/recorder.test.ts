@@ -50,6 +50,18 @@ test("the same again counts, also when it comes faster than it can be written", 
   ]);
 });
 
+test("many that differ in words alone are one Event after the tenth", async () => {
+  const desk = await makeDesk();
+  const recorder = eventRecorder({ ...desk, log: silentLog });
+  const about = await desk.add({ name: "settings" });
+  const words = Array.from({ length: 15 }, (_, at) => `Failed at ${at + 1}`);
+  for (const message of words) recorder.record(about, { ...CREATED, message });
+  await turn();
+  const [combined, ...others] = said(desk);
+  assert.deepEqual(combined?.slice(0, 2), ["(combined from similar events): Failed at 15", 5]);
+  assert.deepEqual(others.map(([message]) => message).toSorted(), words.slice(0, 10).toSorted());
+});
+
 test("after its Event was thrown away, the same again begins at one", async () => {
   const desk = await makeDesk();
   const recorder = eventRecorder({ ...desk, log: silentLog });

@@ -34,26 +34,48 @@ interface Remembered {
 /** The same thing again counts up the Event that is there, if it is one of the last so many. */
 const REMEMBERED_MAX = 4096;
 
+/** So many different messages of one resource and reason are told apart within this time. */
+const SIMILAR_MAX = 10;
+const SIMILAR_MS = 600_000;
+
+interface Similar {
+  readonly sinceMs: number;
+  readonly messages: Set<string>;
+}
+
 /** Says nothing, for those who have nobody to tell. */
 export const silentRecorder: Recorder = { record: () => {} };
 
 export function eventRecorder({ client, clock, chance, log }: RecorderDeps): Recorder {
   const remembered = new Map<string, Promise<Remembered>>();
+  const similar = new Map<string, Similar>();
   return { record };
 
   function record(resource: Resource, happening: Happening): void {
     const { uid } = resource.metadata;
-    const id = [uid, happening.type, happening.reason, happening.message].join("\n");
+    const family = [uid, happening.type, happening.reason].join("\n");
+    const isOneMore = isOneOfTooMany(family, happening.message);
+    const id = isOneMore ? family : `${family}\n${happening.message}`;
+    const message = `${isOneMore ? "(combined from similar events): " : ""}${happening.message}`;
     const before = remembered.get(id);
-    const written = write(resource, happening, before);
-    remembered.delete(id);
-    remembered.set(id, written);
-    const [oldest] = remembered.keys();
-    if (remembered.size > REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
+    const written = write(resource, { ...happening, message }, before);
+    remember(remembered, id, written);
     written.catch((thrown: unknown) => {
       remembered.delete(id);
       log.debug({ err: thrown, resource: resource.metadata.name }, "could not record an event");
     });
+  }
+
+  /** Messages with a number or a time in them are new each time, and would fill the store. */
+  function isOneOfTooMany(family: string, message: string): boolean {
+    const known = similar.get(family);
+    const isFresh = known === undefined || clock.now() - known.sinceMs > SIMILAR_MS;
+    const group = isFresh ? { sinceMs: clock.now(), messages: new Set<string>() } : known;
+    remember(similar, family, group);
+    if (group.messages.has(message)) return false;
+    if (group.messages.size >= SIMILAR_MAX) return true;
+    group.messages.add(message);
+    return false;
   }
 
   async function write(resource: Resource, happening: Happening, before?: Promise<Remembered>) {
@@ -61,7 +83,8 @@ export function eventRecorder({ client, clock, chance, log }: RecorderDeps): Rec
     if (last === undefined) return await create(resource, happening);
     const count = last.count + 1;
     try {
-      const patch = { count, lastTimestamp: clock.timestamp() };
+      const { message } = happening;
+      const patch = { count, message, lastTimestamp: clock.timestamp() };
       await client.patch({ kind: EVENT, key: last.key }, patch);
     } catch (thrown) {
       // Events are thrown away after a while, and by whoever likes to.
@@ -93,4 +116,12 @@ export function eventRecorder({ client, clock, chance, log }: RecorderDeps): Rec
     await client.create<Event>(event);
     return { key, count: 1 };
   }
+}
+
+/** As the newest of at most so many. */
+function remember<V>(map: Map<string, V>, id: string, value: V): void {
+  map.delete(id);
+  map.set(id, value);
+  const [oldest] = map.keys();
+  if (map.size > REMEMBERED_MAX && oldest !== undefined) map.delete(oldest);
 }

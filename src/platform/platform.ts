@@ -19,10 +19,12 @@ import { homeAt, makeHome } from "./home.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
+import { NodeView } from "./node_view.ts";
 import { podLogsOf } from "./pod_logs.ts";
 import { startAll } from "./start_all.ts";
 import { TakeDown } from "./take_down.ts";
 import { uploadsTo } from "./uploads.ts";
+import { VERSION } from "./version.ts";
 
 export interface PlatformDeps {
   readonly clock: Clock;
@@ -70,6 +72,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     gateway,
     new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
     new DefaultNamespace(client),
+    new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     api,
     manager,
     new GarbageCollector({ kinds: KINDS, ...shared }),

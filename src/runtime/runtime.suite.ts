@@ -216,7 +216,8 @@ function restartSuite(makeBed: MakeBed): void {
     const second = await until(runtime, NAME, (it) => it.phase === "ready" && it.restarts === 1);
     const { lastExit, createdAt } = second;
     const output = "begun\nlast words";
-    assert.deepEqual(lastExit, { code: 3, reason: "Error", output, at: lastExit?.at });
+    const times = { startedAt: first.startedAt, at: lastExit?.at };
+    assert.deepEqual(lastExit, { code: 3, reason: "Error", output, ...times });
     assert.equal(createdAt, first.createdAt);
     assert(seen.includes("waiting"), "it waits before it is started again");
     assert.equal(await ask(second, "/"), "hello");

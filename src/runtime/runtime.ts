@@ -46,6 +46,8 @@ export interface Exit {
   readonly reason: "Completed" | "Error" | "OutOfMemory" | "Unhealthy" | "NotStarted" | "Unknown";
   /** The last lines it wrote, or why it could not be started; what a probe found comes first. */
   readonly output: string;
+  /** When that run began, unless it never did. */
+  readonly startedAt?: string;
   readonly at: string;
 }
 

@@ -1,4 +1,5 @@
 import { ApiError, statusOf } from "../api/error.ts";
+import type { Kind } from "../api/kind.ts";
 import {
   type Answer,
   BodyTooLarge,
@@ -23,6 +24,7 @@ import { basePath, groupVersions, openapiIndex, openapiOf } from "./openapi.ts";
 import { type PodLogs, podLogRoute } from "./pod_log.ts";
 import { resourceRoutes } from "./resource_routes.ts";
 import { type Uploads, uploadRoutes } from "./upload_routes.ts";
+import { VIEWED, viewRoutes } from "./view_routes.ts";
 
 export interface ApiServerDeps {
   readonly context: ServerContext;
@@ -66,13 +68,14 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...discoveryRoutes(deps),
     ...openapiRoutes(deps),
     ...context.kinds.flatMap((kind) => resourceRoutes(kind, context)),
+    ...viewRoutes(context),
     podLogRoute(deps.podLogs, context),
     ...uploadRoutes(deps.uploads),
   ];
 }
 
 function discoveryRoutes({ context, version }: ApiServerDeps): readonly ApiRoute[] {
-  const { kinds } = context;
+  const kinds = servedKinds(context);
   const get = (path: string, answer: (call: Call) => object): ApiRoute => {
     return { method: "GET", path, handle: (call) => ({ code: 200, ...answered(answer(call)) }) };
   };
@@ -101,7 +104,7 @@ function answered(body: object): Pick<Answer, "body" | "headers"> {
 }
 
 function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
-  const { kinds } = context;
+  const kinds = servedKinds(context);
   const index = {
     method: "GET",
     path: "/openapi/v3",
@@ -113,6 +116,11 @@ function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
     handle: () => ({ code: 200, body: openapiOf(kinds, it) }),
   }));
   return [index, ...documents];
+}
+
+/** Stored or not: all that clients can discover. */
+function servedKinds({ kinds }: ServerContext): readonly Kind[] {
+  return [...kinds, ...VIEWED];
 }
 
 function callerOf(call: Call, authenticator: Authenticator): Caller {

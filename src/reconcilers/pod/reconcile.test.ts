@@ -23,12 +23,16 @@ test("an instance that serves is a Pod that is ready", async () => {
     phase: "Running",
     conditions: UP,
     hostIP: "127.0.0.1",
+    hostIPs: [{ ip: "127.0.0.1" }],
     podIP: "127.0.0.1",
     podIPs: [{ ip: "127.0.0.1" }],
+    ports: [{ containerPort: 8080, hostPort: 20_001, protocol: "TCP" }],
+    qosClass: "BestEffort",
     startTime: NOW,
     containerStatuses: [
       {
         ...IDENTITY,
+        containerID: `varve://default/${podOf(world).metadata.name}`,
         state: { running: { startedAt: NOW } },
         ...{ ready: true, started: true, restartCount: 0 },
       },
@@ -59,6 +63,7 @@ test("an instance waiting for a start is in CrashLoopBackOff, and says how it en
   const [container] = podOf(world).status?.containerStatuses ?? [];
   assert.deepEqual(container, {
     ...IDENTITY,
+    containerID: `varve://default/${podOf(world).metadata.name}`,
     state: { waiting: { reason: "CrashLoopBackOff", message: "again in 10 s" } },
     lastState: {
       terminated: { exitCode: 3, reason: "Error", message: "no database", finishedAt: NOW },

@@ -4,6 +4,9 @@ import { type Exit, exitCodeOf, type Instance } from "../../runtime/runtime.ts";
 
 type State = NonNullable<ContainerStatus["state"]>;
 
+/** Instances listen on loopback alone: all that is from elsewhere comes by the gateway. */
+const HOST_IP = "127.0.0.1";
+
 /** An instance as kubectl users know a Pod. */
 export function instanceStatus(pod: Pod, instance: Instance | undefined): PodStatus {
   if (instance === undefined) return waitingFor(pod, "ContainerCreating");
@@ -15,12 +18,18 @@ export function instanceStatus(pod: Pod, instance: Instance | undefined): PodSta
   return {
     phase: "Running",
     conditions: conditionsFrom({ isReady, message, isStarted: isRunning }),
-    hostIP: "127.0.0.1",
-    ...(address !== undefined && { podIP: address.host, podIPs: [{ ip: address.host }] }),
+    hostIP: HOST_IP,
+    hostIPs: [{ ip: HOST_IP }],
+    ...(address !== undefined && {
+      podIP: address.host,
+      podIPs: [{ ip: address.host }],
+      ports: [{ containerPort: instance.spec.port, hostPort: address.port, protocol: "TCP" }],
+    }),
+    qosClass: qosOf(pod),
     startTime: createdAt,
     containerStatuses: [
       {
-        ...identityOf(pod),
+        ...runBy(pod, instance),
         state: isRunning ? running : waiting,
         ...(lastExit !== undefined && { lastState: { terminated: terminatedBy(lastExit) } }),
         ready: isReady,
@@ -64,6 +73,22 @@ function waitingFor(pod: Pod, reason: string): PodStatus {
   };
 }
 
+/** As Kubernetes classes them: by what is asked for, and whether it is also the limit. */
+function qosOf({ spec }: Pod): string {
+  const asked = spec.containers.map(({ resources = {} }) => resources);
+  const isNothing = asked.every(({ limits = {}, requests = {} }) => {
+    return Object.keys({ ...limits, ...requests }).length === 0;
+  });
+  if (isNothing) return "BestEffort";
+  const isFirm = asked.every(({ limits = {}, requests = {} }) =>
+    ["cpu", "memory"].every((name) => {
+      const limit = limits[name];
+      return limit !== undefined && (requests[name] ?? limit) === limit;
+    }),
+  );
+  return isFirm ? "Guaranteed" : "Burstable";
+}
+
 function identityOf({ spec }: Pod) {
   const [{ name = "user-container", image = "" } = {}] = spec.containers;
   return { name, image, imageID: image };
@@ -86,18 +111,28 @@ function conditionsFrom({ isReady, isStarted, message }: Readiness) {
   ];
 }
 
+/** What the runtime runs, which may be said by another name in the spec. */
+function runBy(pod: Pod, { spec }: Instance) {
+  return { ...identityOf(pod), imageID: spec.image, containerID: `varve://${spec.name}` };
+}
+
 const KUBERNETES_WORD: Readonly<Record<string, string>> = {
   OutOfMemory: "OOMKilled",
   NotStarted: "StartError",
   Unhealthy: "Error",
+  Unknown: "ContainerStatusUnknown",
 };
 
+/** What Kubernetes says of an end that nobody saw. */
+const UNKNOWN_CODE = 137;
+
 function terminatedBy(exit: Exit) {
-  const { reason, output, at } = exit;
+  const { reason, output, startedAt, at } = exit;
   return {
-    exitCode: exitCodeOf(exit) ?? 0,
+    exitCode: exitCodeOf(exit) ?? UNKNOWN_CODE,
     reason: KUBERNETES_WORD[reason] ?? reason,
     message: output,
+    ...(startedAt !== undefined && { startedAt }),
     finishedAt: at,
   };
 }

@@ -1,6 +1,7 @@
 import { type Container, DEFAULT_PORT, servingContainer } from "../../api/container.ts";
 import { LABEL } from "../../api/labels.ts";
 import { childOf, type Draft, pathOf } from "../../api/meta.ts";
+import { THIS_NODE } from "../../api/node.ts";
 import { POD, type Pod } from "../../api/pod.ts";
 import { readQuantity } from "../../api/quantity.ts";
 import type { Revision } from "../../api/revision.ts";
@@ -76,7 +77,7 @@ export function podFor(revision: Revision, name: string, image: string): Draft<P
       },
       finalizers: ["varve.dev/pod"],
     },
-    spec: { containers: [{ ...container, image }], nodeName: "local", restartPolicy: "Always" },
+    spec: { containers: [{ ...container, image }], nodeName: THIS_NODE, restartPolicy: "Always" },
   };
 }
 

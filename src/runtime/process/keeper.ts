@@ -239,10 +239,15 @@ export class Keeper {
   #putExit(lastExit: Exit): void {
     const { spec, run, failures } = this.#record;
     const { clock, log } = this.#options.shared;
+    // The run on record is one before when the last could not be begun.
+    const isBegun = run?.number === this.#record.runs - 1;
     const wasWell = clock.now() - (run?.readySinceMs ?? Infinity) >= WELL_MS;
     this.#note({
       ...(run !== undefined && { run: { ...run, phase: "over" } }),
-      lastExit,
+      lastExit: {
+        ...lastExit,
+        ...(run !== undefined && isBegun && { startedAt: run.startedAt }),
+      },
       failures: wasWell ? 1 : failures + 1,
     });
     // What it wrote is its owner's, and not for the operator's eyes.
