@@ -36,6 +36,10 @@ export const ANNOTATION = {
   sourceName: "varve.dev/source-name",
   /** On a template: the semantic version of the release. */
   version: "varve.dev/version",
+  /** On a template or its owner: how long an idle instance is kept frozen before it is stopped. */
+  frozenFor: "varve.dev/frozen-for",
+  /** With what the autoscaler's settings begin on a Service, as `varve.dev/min-scale`. */
+  ours: "varve.dev/",
 } as const;
 
 /** Settings of Knative's proxy beside each instance begin with this. */
