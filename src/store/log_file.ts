@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { ApiError } from "../api/error.ts";
-import { isInDoubt, writeRefusal } from "./sqlite_error.ts";
+import { isInDoubt, RESTORE, writeRefusal } from "./sqlite_error.ts";
 
 /**
  * The file is a SQLite database in WAL mode, so the newest writes are in the `-wal` beside it.
@@ -129,8 +129,8 @@ export class LogFile implements Disposable {
 
   /** What to throw when the file is not what was written. */
   damaged(what: string): ApiError {
-    const message = `the store "${this.#path}" is damaged: ${what}; restore it, with its -wal`;
-    return new ApiError("InternalError", `${message}, from a backup`);
+    const message = `the store "${this.#path}" is damaged: ${what}; ${RESTORE}`;
+    return new ApiError("InternalError", message);
   }
 
   [Symbol.dispose](): void {

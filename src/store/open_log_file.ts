@@ -13,7 +13,8 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { APPLICATION_ID, FORMAT, LogFile, SCHEMA } from "./log_file.ts";
-import { cannotOpen, openRefusal } from "./sqlite_error.ts";
+import { cannotOpen, openRefusal, RESTORE } from "./sqlite_error.ts";
+import { walDamage } from "./wal_check.ts";
 
 export interface LogFileOptions {
   /** A missing file is an error, not a new store. */
@@ -35,6 +36,7 @@ const PAGE_BYTES = 8192;
 export function openLogFile(path: string, options: LogFileOptions = {}): LogFile {
   try {
     if (isToBeMade(path, options)) make(path);
+    else checkWal(`${path}-wal`);
     return open(path, options);
   } catch (thrown) {
     throw openRefusal(path, thrown);
@@ -52,15 +54,25 @@ function isToBeMade(path: string, { mustExist = false }: LogFileOptions): boolea
   if (wal !== undefined && wal.size > 0) {
     const why =
       `the file is ${is}, but there is "${path}-wal", which holds its newest writes; ` +
-      "restore the file, or move both away to begin anew";
+      `put the file back, ${RESTORE}, or move both away to begin anew`;
     throw cannotOpen(path, { reason, why });
   }
   if (file !== undefined) {
-    const why = "the file is empty, which no store is; restore it, or remove it to begin anew";
+    const why = `the file is empty, which no store is; ${RESTORE}, or remove it to begin anew`;
     throw cannotOpen(path, { reason, why });
   }
   if (mustExist) throw cannotOpen(path, { reason: "NotFound", why: "there is no such file" });
   return true;
+}
+
+/** What SQLite would drop in silence: once it has opened the file, it is too late to look. */
+function checkWal(path: string): void {
+  const damage = walDamage(path);
+  if (damage === undefined) return;
+  const { what, soundBytes } = damage;
+  const way = `to go on without those, keep a copy and run: truncate -s ${soundBytes} "${path}"`;
+  const why = `of "${path}", which holds its newest writes, ${what}; ${RESTORE}; or, ${way}`;
+  throw cannotOpen(path.replace(/-wal$/, ""), { reason: "InternalError", why });
 }
 
 /** Makes the whole file aside and then gives it its name: so it is never there in part. */
@@ -160,7 +172,7 @@ function checkFormat(path: string, database: DatabaseSync): void {
   if (format > FORMAT) {
     const why =
       `a newer Varve wrote it, in format ${format}, and this one knows formats up to ${FORMAT}; ` +
-      "start that version, or restore a backup from before the upgrade";
+      `start that version, or ${RESTORE} that is from before the upgrade`;
     throw cannotOpen(path, { reason, why });
   }
 }

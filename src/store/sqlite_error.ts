@@ -6,9 +6,12 @@ interface Refusal {
   readonly why: string;
 }
 
+/** What to do about a store that is not what was written. */
+export const RESTORE = 'restore a backup by "varve restore BACKUP --replace"';
+
 const DAMAGED: Refusal = {
   reason: "InternalError",
-  why: "the file is damaged; restore it, with the -wal beside it, from a backup",
+  why: `the file is damaged; ${RESTORE}`,
 };
 
 const NO_ROOM: Refusal = {
@@ -34,7 +37,7 @@ const AT_OPEN: Readonly<Record<number, Refusal>> = {
   14: UNWRITABLE,
   26: {
     reason: "InternalError",
-    why: "the file is no Varve store, or damaged; choose another path, or restore a backup",
+    why: `the file is no Varve store, or damaged; choose another path, or ${RESTORE}`,
   },
 };
 

@@ -22,7 +22,8 @@ const CASES: readonly Spoilt[] = [
     title: "a file that is no database",
     spoil: (path) => writeFileSync(path, "shopping: milk, bread, and a good deal of patience\n"),
     reason: "InternalError",
-    message: /the file is no Varve store, or damaged; choose another path, or restore a backup/,
+    message:
+      /the file is no Varve store, or damaged; choose another path, or restore a backup by "varve/,
   },
   {
     title: "a database of somebody else",
@@ -40,7 +41,8 @@ const CASES: readonly Spoilt[] = [
     title: "an empty file",
     spoil: (path) => truncateSync(path),
     reason: "InternalError",
-    message: /the file is empty, which no store is; restore it, or remove it to begin anew/,
+    message:
+      /the file is empty, which no store is; restore a backup by .*, or remove it to begin anew/,
   },
   {
     title: "an empty file with a -wal beside it",
@@ -49,7 +51,7 @@ const CASES: readonly Spoilt[] = [
       writeFileSync(`${path}-wal`, "writes");
     },
     reason: "InternalError",
-    message: /the file is empty, but there is ".*-wal", which holds its newest writes; restore/,
+    message: /the file is empty, but there is ".*-wal", which holds its newest writes; put the/,
   },
   {
     title: "a -wal without its file",
@@ -58,7 +60,7 @@ const CASES: readonly Spoilt[] = [
       rmSync(path);
     },
     reason: "InternalError",
-    message: /the file is missing, but there is ".*-wal", which holds its newest writes; restore/,
+    message: /the file is missing, but there is ".*-wal", which holds its newest writes; put the/,
   },
   {
     title: "a missing file where one must be",
@@ -80,13 +82,13 @@ const CASES: readonly Spoilt[] = [
     title: "a truncated file",
     spoil: (path) => truncateSync(path, 3 * 8192),
     reason: "InternalError",
-    message: /the file is damaged; restore it, with the -wal beside it, from a backup/,
+    message: /the file is damaged; restore a backup by "varve restore BACKUP --replace"/,
   },
   {
     title: "a file with a page of zeros",
     spoil: (path) => overwrite(path, { at: 4 * 8192, bytes: Buffer.alloc(8192) }),
     reason: "InternalError",
-    message: /the file is damaged; restore it, with the -wal beside it, from a backup/,
+    message: /the file is damaged; restore a backup by "varve restore BACKUP --replace"/,
   },
   {
     title: "a file with a flipped bit",
@@ -95,31 +97,31 @@ const CASES: readonly Spoilt[] = [
       overwrite(path, { at, bytes: Buffer.from("V") });
     },
     reason: "InternalError",
-    message: /revision 71 of "ConfigMap\/default\/c70" does not match its checksum; restore it/,
+    message: /revision 71 of "ConfigMap\/default\/c70" does not match its checksum; restore a/,
   },
   {
     title: "a store without its log",
     spoil: (path) => sql(path, "DROP TABLE log"),
     reason: "InternalError",
-    message: /the file is damaged; restore it, .* \(no such table: log\)/,
+    message: /the file is damaged; restore a .* \(no such table: log\)/,
   },
   {
     title: "a store without its state",
     spoil: (path) => sql(path, "DELETE FROM state"),
     reason: "InternalError",
-    message: /the table "state" is empty; restore it/,
+    message: /the table "state" is empty; restore a backup by/,
   },
   {
     title: "a store that lost a row",
     spoil: (path) => sql(path, "DELETE FROM log WHERE revision = 42"),
     reason: "InternalError",
-    message: /revision 42 is missing; restore it/,
+    message: /revision 42 is missing; restore a backup by/,
   },
   {
     title: "a store that lost its first row",
     spoil: (path) => sql(path, "DELETE FROM log WHERE revision = 1"),
     reason: "InternalError",
-    message: /revision 1 is missing; restore it/,
+    message: /revision 1 is missing; restore a backup by/,
   },
 ];
 
