@@ -1,20 +1,28 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Clock } from "../base/clock.ts";
+import type { OnAnswer } from "./course.ts";
 import { LIMITS } from "./limits.ts";
 import type { Refusal } from "./refusal.ts";
 
 const WANTS_JSON = /\bapplication\/(?:[\w.-]+\+)?json\b/i;
 
 /** Sends an answer of the gateway's own: a line of text, or problem details (RFC 9457). */
-export function sendRefusal(req: IncomingMessage, res: ServerResponse, refusal: Refusal): void {
+export function sendRefusal(
+  req: IncomingMessage,
+  res: ServerResponse,
+  refusal: Refusal,
+  onAnswer?: OnAnswer,
+): void {
   const isJson = WANTS_JSON.test(req.headers.accept ?? "");
   const body = isJson ? problemOf(refusal) : `${refusal.detail}\n`;
   const type = isJson ? "application/problem+json" : "text/plain; charset=utf-8";
   const headers = ["Content-Type", type, "Content-Length", String(Buffer.byteLength(body))];
   headers.push("X-Content-Type-Options", "nosniff", "Cache-Control", "no-store");
-  const { revision, retryAfterSeconds } = refusal;
+  const { revision, retryAfterSeconds, headers: more = [] } = refusal;
   if (revision !== undefined) headers.push("Varve-Revision", revision);
   if (retryAfterSeconds !== undefined) headers.push("Retry-After", String(retryAfterSeconds));
+  headers.push(...more);
+  onAnswer?.(refusal.code, headers);
   res.writeHead(refusal.code, STATUS_CODES[refusal.code] ?? "", headers);
   res.end(body);
 }

@@ -15,7 +15,7 @@ export interface Backend {
   endpoints: readonly Endpoint[];
   /** Whose turn it is among those that are equally busy. */
   next: number;
-  /** Slices of the table that lead here. */
+  /** Routes that may lead here. */
   uses: number;
   readonly load: LoadMeter;
   readonly queue: WaitList<Waiter>;

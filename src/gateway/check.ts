@@ -2,41 +2,74 @@ import type {
   BackendLimits,
   BackendSpec,
   EndpointSpec,
-  HostSpec,
+  Interval,
   RouteSpec,
+  ShareSpec,
+  SteeringSpec,
 } from "./route_table.ts";
 
-const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/;
+const HOST =
+  /^(?=.{1,253}$)(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/;
 
 /** Beyond this, Node's timers fire at once. */
 const MS_MAX = 2 ** 31 - 1;
 
 /** What is wrong with a route by itself, in words, or nothing. */
-export function problemOfRoute({ id, hosts }: RouteSpec): string | undefined {
+export function problemOfRoute({ id, hosts, steering }: RouteSpec): string | undefined {
   if (id === "") return "a route needs an id";
   const seen = new Set<string>();
-  for (const spec of hosts) {
-    if (seen.has(spec.host)) return `host "${spec.host}" is there twice`;
-    seen.add(spec.host);
-    const problem = problemOfHost(spec);
-    if (problem !== undefined) return problem;
+  for (const { host, split } of hosts) {
+    if (seen.has(host)) return `host "${host}" is there twice`;
+    seen.add(host);
+    if (!HOST.test(host)) {
+      const form = 'must be a DNS name in lower case, without a port, or "*." and such a name';
+      return `host "${host}" ${form}`;
+    }
+    const problem = problemOfSplit(split);
+    if (problem !== undefined) return `host "${host}": ${problem}`;
   }
-  return undefined;
+  return steering && problemOfSteering(steering);
 }
 
-function problemOfHost({ host, split }: HostSpec): string | undefined {
-  if (!HOST.test(host)) {
-    return `host "${host}" must be a DNS name in lower case, without a port`;
+function problemOfSplit(split: readonly ShareSpec[]): string | undefined {
+  for (const share of split) {
+    const problem = problemOfShare(share);
+    if (problem !== undefined) return problem;
   }
-  let sum = 0;
-  for (const { backend, percent } of split) {
-    if (!Number.isInteger(percent) || percent < 0 || percent > 100) {
-      const rule = "must be a whole number from 0 to 100";
-      return `host "${host}": percent of "${backend}" ${rule}: ${percent}`;
-    }
-    sum += percent;
+  const sum = split.reduce((tenths, { percent }) => tenths + Math.round(percent * 10), 0);
+  return sum === 1000 ? undefined : `percentages must add up to 100: ${sum / 10}`;
+}
+
+/** Tenths are what can be counted by: 33.3 is as good a number as a sum of them will give. */
+function problemOfShare({ backend, percent }: ShareSpec): string | undefined {
+  const tenths = percent * 10;
+  const isFine = percent >= 0 && percent <= 100 && Math.abs(tenths - Math.round(tenths)) < 1e-6;
+  if (isFine) return undefined;
+  return `percent of "${backend}" must be a number from 0 to 100 in steps of 0.1: ${percent}`;
+}
+
+function problemOfSteering({ rules = [], sticky, mirrors = [] }: SteeringSpec): string | undefined {
+  for (const { name, split } of rules) {
+    const problem = problemOfSplit(split);
+    if (problem !== undefined) return `rule "${name}": ${problem}`;
   }
-  return sum === 100 ? undefined : `host "${host}": percentages must add up to 100: ${sum}`;
+  for (const mirror of mirrors) {
+    const problem = problemOfShare(mirror);
+    if (problem !== undefined) return `mirror: ${problem}`;
+  }
+  return sticky && problemOfIntervals(sticky.intervals);
+}
+
+/** Every point is in exactly one. */
+function problemOfIntervals(intervals: readonly Interval[]): string | undefined {
+  const inOrder = intervals.toSorted((one, other) => one.from - other.from);
+  let end = 0;
+  for (const { backend, from, length } of inOrder) {
+    const isNext = from === end && Number.isInteger(length) && length > 0;
+    if (!isNext) return `sticky: the interval of "${backend}" from ${from} must begin at ${end}`;
+    end += length;
+  }
+  return end === 1000 ? undefined : `sticky: the intervals must end at 1000: ${end}`;
 }
 
 /** What is wrong with a backend, in words, or nothing. */

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Transform } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { linger, sendRefusal } from "./answer.ts";
 import { Attempt, type AttemptEvents, type Outcome } from "./attempt.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
+import type { Course } from "./course.ts";
 import { Deadlines, type Limit } from "./deadlines.ts";
 import { answerHeaders, requestHeaders, trailersOf, upgradeAnswer } from "./head.ts";
 import { LIMITS } from "./limits.ts";
@@ -24,6 +26,8 @@ export interface ExchangeOptions {
   readonly res: ServerResponse;
   readonly inbound: Inbound;
   readonly backend: Backend;
+  /** What rules and policies have decided; nothing where there are none. */
+  readonly course: Course | undefined;
   /** The client sends its body only after a 100 (Continue). */
   readonly isExpecting: boolean;
   /** What the client has sent behind its request to change protocols, and where it sends more. */
@@ -59,7 +63,9 @@ export class Exchange implements Waiter, AttemptEvents {
     this.#options = options;
     this.#deadlines = new Deadlines(parts.clock, (limit) => this.#expire(limit));
     const client = options.req.socket.remoteAddress ?? "unknown";
-    this.#headers = requestHeaders(options.inbound, client);
+    const headers = requestHeaders(options.inbound, client);
+    options.course?.onRequest?.(headers);
+    this.#headers = headers;
   }
 
   start(): void {
@@ -78,14 +84,16 @@ export class Exchange implements Waiter, AttemptEvents {
   }
 
   serve(endpoint: Endpoint): void {
-    const { inbound } = this.#options;
+    const { inbound, course } = this.#options;
     const { pools } = this.#parts;
     const headers = this.#headers;
     this.#endpoint = endpoint;
     // The second time, there is to be no doubt about the connection.
     if (this.#hasRetried) pools.drop(endpoint);
     try {
-      this.#attempt = new Attempt({ endpoint, pools, head: inbound, headers, events: this });
+      const target = course?.target;
+      const head = target === undefined ? inbound : { ...inbound, target };
+      this.#attempt = new Attempt({ endpoint, pools, head, headers, events: this });
       if (!inbound.hasBody) this.#attempt.request.end();
     } catch (thrown) {
       // Node refuses to send what its parser let through. That is for this client alone to know.
@@ -148,7 +156,7 @@ export class Exchange implements Waiter, AttemptEvents {
   }
 
   answered(answer: IncomingMessage): void {
-    const { req, res, backend } = this.#options;
+    const { req, res, backend, course } = this.#options;
     answer.on("error", () => this.#cut());
     if (this.#isAnswered) return;
     this.#deadlines.clear("start");
@@ -158,6 +166,7 @@ export class Exchange implements Waiter, AttemptEvents {
       req.httpVersion === "1.1" &&
       req.method !== "HEAD";
     const headers = answerHeaders(answer.rawHeaders, { revision: backend.revision, isChunked });
+    const through = course?.onAnswer?.(answer.statusCode ?? 502, headers);
     const reason = (answer.statusMessage ?? "").replace(NOT_IN_A_REASON, "");
     try {
       res.writeHead(answer.statusCode ?? 502, reason, headers);
@@ -167,10 +176,10 @@ export class Exchange implements Waiter, AttemptEvents {
       return;
     }
     this.#isAnswered = true;
-    this.#relay(answer);
+    this.#relay(answer, through);
   }
 
-  #relay(answer: IncomingMessage): void {
+  #relay(answer: IncomingMessage, through: Transform | undefined): void {
     const { req, res } = this.#options;
     let isFlushed = false;
     answer.on("data", () => {
@@ -182,7 +191,12 @@ export class Exchange implements Waiter, AttemptEvents {
       if (trailers.length > 0) res.addTrailers(trailers);
       if (!req.complete) linger(req, this.#parts.clock, () => this.#attempt?.destroy());
     });
-    answer.pipe(res);
+    if (through === undefined) answer.pipe(res);
+    else {
+      through.on("error", () => this.#cut());
+      res.once("close", () => through.destroy());
+      answer.pipe(through).pipe(res);
+    }
     // A head goes with the first bytes of its body, but does not wait for them.
     setImmediate(() => {
       if (!isFlushed && !res.writableEnded) res.flushHeaders();
@@ -277,10 +291,10 @@ export class Exchange implements Waiter, AttemptEvents {
   /** Our own answer, in place of the instance's. */
   #refuse(refusal: Refusal): void {
     if (this.#isDone()) return;
-    const { req, res, inbound } = this.#options;
+    const { req, res, inbound, course } = this.#options;
     this.#isAnswered = true;
     this.#leave();
-    sendRefusal(req, res, refusal);
+    sendRefusal(req, res, refusal, course?.onAnswer);
     if (inbound.hasBody) {
       req.unpipe();
       req.resume();

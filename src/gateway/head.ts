@@ -127,6 +127,19 @@ export function lastValueOf(rawHeaders: readonly string[], name: string): string
   return found;
 }
 
+/** All values under a name, given in lower case, as one (RFC 9110, 5.3). */
+export function joinedValueOf(rawHeaders: readonly string[], name: string): string | undefined {
+  let found: string | undefined;
+  const between = name === "cookie" ? "; " : ", ";
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const raw = rawHeaders[at] ?? "";
+    if (raw.length !== name.length || raw.toLowerCase() !== name) continue;
+    const value = rawHeaders[at + 1] ?? "";
+    found = found === undefined ? value : `${found}${between}${value}`;
+  }
+  return found;
+}
+
 function isOfConnection(name: string, named: ReadonlySet<string> | undefined): boolean {
   if (HOP_BY_HOP.has(name)) return true;
   return named?.has(name) === true && !KEPT.has(name);

@@ -5,8 +5,8 @@ import { linger, parserAnswer, sendRefusal, whole } from "./answer.ts";
 import { Exchange, type ExchangeOptions, type ExchangeParts } from "./exchange.ts";
 import { LIMITS } from "./limits.ts";
 import { pickBackend } from "./pick.ts";
-import { unknownHost } from "./refusal.ts";
-import { isRefusal, isUpgradable, readRequest } from "./request.ts";
+import { type Refusal, unknownHost } from "./refusal.ts";
+import { askedBy, isRefusal, isUpgradable, readRequest } from "./request.ts";
 import type { RouteTable } from "./table.ts";
 
 export interface Address {
@@ -105,7 +105,7 @@ export class Listener {
     // A client that goes away is noticed by its answer, which closes.
     req.on("error", () => {});
     if (this.#isClosing) res.shouldKeepAlive = false;
-    const { clock, rules, isSettled } = this.#options;
+    const { rules, isSettled } = this.#options;
     const inbound = readRequest(req, way.raw !== undefined);
     if (isRefusal(inbound)) {
       // Whoever sends such a thing may mean what follows it in another way than we would.
@@ -115,13 +115,37 @@ export class Listener {
     }
     const rule = rules.get(inbound.host);
     if (rule === undefined) {
-      sendRefusal(req, res, unknownHost(inbound.host, isSettled()));
-      req.resume();
-      linger(req, clock);
+      this.#turnAway(req, res, unknownHost(inbound.host, isSettled()));
       return;
     }
-    const backend = pickBackend(rule);
-    new Exchange(this.#options, { req, res, inbound, backend, ...way }).start();
+    const { special } = rule;
+    if (special === undefined) {
+      const backend = pickBackend(rule);
+      new Exchange(this.#options, {
+        req,
+        res,
+        inbound,
+        backend,
+        course: undefined,
+        ...way,
+      }).start();
+      return;
+    }
+    special.admit(askedBy(req, inbound), {
+      go: (course) => {
+        if (res.destroyed) return;
+        const { backend } = course;
+        new Exchange(this.#options, { req, res, inbound, backend, course, ...way }).start();
+      },
+      refuse: (refusal) => this.#turnAway(req, res, refusal),
+    });
+  }
+
+  #turnAway(req: IncomingMessage, res: ServerResponse, refusal: Refusal): void {
+    if (res.destroyed) return;
+    sendRefusal(req, res, refusal);
+    req.resume();
+    linger(req, this.#options.clock);
   }
 
   /** An answer that has begun is not followed by another on the same connection. */

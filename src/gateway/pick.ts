@@ -1,31 +1,16 @@
 import type { Backend, Endpoint } from "./backend.ts";
-import type { Rule } from "./table.ts";
+import type { Draw } from "./draw.ts";
 
 /**
- * From one ticket to the next. It has no factor in common with 100, so any 100 requests in a row
- * draw each ticket from 0 to 99 once: a split is exact, whatever its shares. And it is near the
- * golden section of 100, so a share of neighbouring tickets is drawn at even distances, not in a
- * run: over any stretch of requests, no share is off by more than 2.4 requests.
- */
-const STRIDE = 61;
-const TICKETS = 100;
-
-/**
- * Chooses the revision for one request to a host. How many instances it has plays no part.
+ * Chooses the revision for one request. How many instances it has plays no part.
  *
  * HOT: runs for every request. No allocation, no closure, no exception, no await. `table.ts` has
- * checked that the slices end at ticket 99, so nothing is checked here.
+ * checked that the order is not empty and names only backends that are there.
  */
-export function pickBackend(rule: Rule): Backend {
-  const { split, ticket } = rule;
-  rule.ticket = (ticket + STRIDE) % TICKETS;
-  let at = 0;
-  let slice = split[0] as (typeof split)[number];
-  while (ticket > slice.last) {
-    at += 1;
-    slice = split[at] as typeof slice;
-  }
-  return slice.backend;
+export function pickBackend(draw: Draw): Backend {
+  const { order, turn } = draw;
+  draw.turn = turn + 1 < order.length ? turn + 1 : 0;
+  return draw.backends[order[turn] as number] as Backend;
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Refusal {
   readonly instance?: string;
   /** When it makes sense to come again. */
   readonly retryAfterSeconds?: number;
+  /** What more goes into the head of the answer: a name and a value in turn. */
+  readonly headers?: readonly string[];
 }
 
 /** Until every route is known, a host without one may have one in a moment. */

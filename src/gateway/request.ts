@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import type { RequestHead } from "./head.ts";
+import type { Asked } from "./course.ts";
+import { joinedValueOf, lastValueOf, type RequestHead } from "./head.ts";
 import { badRequest, type Refusal } from "./refusal.ts";
 
 /** A request that may be forwarded, and the host that decides where to. */
@@ -37,6 +38,19 @@ export function readRequest(req: IncomingMessage, isUpgrade: boolean): Inbound |
   const hasBody = isChunked || Number(length) > 0;
   const head = { method, target, authority, rawHeaders, hasBody, isChunked, host };
   return { ...head, upgrade: isUpgrade ? upgrade : undefined };
+}
+
+/** The request as rules and policies see it. */
+export function askedBy(req: IncomingMessage, inbound: Inbound): Asked {
+  const { method, target, host, rawHeaders, hasBody, isChunked } = inbound;
+  const length = Number(lastValueOf(rawHeaders, "content-length") ?? 0);
+  return {
+    ...{ method, target, host },
+    peer: req.socket.remoteAddress ?? "",
+    isTls: false,
+    bodyBytes: isChunked ? undefined : hasBody ? length : 0,
+    header: (name) => joinedValueOf(rawHeaders, name),
+  };
 }
 
 /** Whether the client may be given a connection of its own to the instance. */

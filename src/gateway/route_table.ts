@@ -3,19 +3,88 @@ export interface RouteSpec {
   /** "default/hello": the namespace and name of the Route. */
   readonly id: string;
   readonly hosts: readonly HostSpec[];
+  /** Who is sent elsewhere than the split says; not on the hosts of tags. */
+  readonly steering?: SteeringSpec;
 }
 
 export interface HostSpec {
-  /** In lower case, without a port: "hello.default.localhost". */
+  /** In lower case, without a port: "hello.default.localhost"; or "*.example.com". */
   readonly host: string;
-  /** In whole percent; they add up to 100. Shares of 0 may be left out. */
+  /** They add up to 100. Shares of 0 may be left out. */
   readonly split: readonly ShareSpec[];
+  /** The host of one tag: nothing but the split says where its requests go. */
+  readonly isTag?: boolean;
 }
 
 export interface ShareSpec {
   /** The id of a backend. */
   readonly backend: string;
+  /** In steps of a tenth. */
   readonly percent: number;
+}
+
+/** What decides before the split does, in this order. All but rules and stickiness is by name. */
+export interface SteeringSpec {
+  /** The backends of revisions that clients may name in `Varve-Revision`, by that name. */
+  readonly override?: Readonly<Record<string, string>>;
+  /** The backends of tags, for `Knative-Serving-Tag` (spec/elafros §4.8). */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The first that matches decides. */
+  readonly rules?: readonly RuleSpec[];
+  readonly sticky?: StickySpec;
+  readonly mirrors?: readonly ShareSpec[];
+}
+
+/** Requests that match go by a split of their own. */
+export interface RuleSpec {
+  /** For `varve explain`, logs and people. */
+  readonly name: string;
+  readonly match: MatchSpec;
+  readonly split: readonly ShareSpec[];
+  /** Put in the place of the path prefix that matched. */
+  readonly rewritePrefix?: string;
+}
+
+/** All that is given must hold. */
+export interface MatchSpec {
+  /** "/api" is "/api" itself and all below "/api/", as it was sent: nothing is decoded. */
+  readonly pathPrefix?: string;
+  /** The path without the query. */
+  readonly path?: string;
+  readonly methods?: readonly string[];
+  readonly headers?: readonly ValueMatch[];
+  readonly cookies?: readonly ValueMatch[];
+  readonly query?: readonly ValueMatch[];
+  /** Of a token that a policy has checked; never of another. */
+  readonly claims?: readonly ValueMatch[];
+}
+
+/** What one value must be; with nothing beside the name, it must be there. */
+export interface ValueMatch {
+  readonly name: string;
+  readonly exact?: string;
+  readonly prefix?: string;
+  readonly oneOf?: readonly string[];
+  /** False: it must not be there. */
+  readonly isPresent?: boolean;
+}
+
+/** Sends the same key to the same revision, at the shares of `intervals`. */
+export interface StickySpec {
+  readonly by: "header" | "cookie" | "client" | "claim";
+  /** Of the header, cookie or claim. */
+  readonly name?: string;
+  /** Who has no such cookie is given one. */
+  readonly isIssued?: boolean;
+  /** Together they are the points from 0 to 999: who is hashed there goes where. */
+  readonly intervals: readonly Interval[];
+}
+
+export interface Interval {
+  readonly backend: string;
+  readonly from: number;
+  /** How many thousandths of all keys. */
+  readonly length: number;
 }
 
 /** One Revision, as the gateway sees it: where its instances are, and how to treat them. */

@@ -23,7 +23,7 @@ test("saying the same again is no change", () => {
 
 const REFUSALS: readonly { readonly title: string; readonly act: (s: Specs) => unknown }[] = [
   { title: "Invalid: percentages must add up", act: (s) => s.putRoute(one({ [A]: 99 })) },
-  { title: "Invalid: whole number", act: (s) => s.putRoute(one({ [A]: 99.5, [B]: 0.5 })) },
+  { title: "Invalid: in steps of 0.1", act: (s) => s.putRoute(one({ [A]: 99.95, [B]: 0.05 })) },
   { title: "NotFound: is not known", act: (s) => s.putRoute(one({ "default/x": 100 })) },
   {
     title: "Invalid: in lower case, without a port",
@@ -127,11 +127,13 @@ function newTable(): Table {
 }
 
 function shapeOf(table: Table) {
-  const hosts = [...table.rules].map(([host, { route, split }]) => {
-    const shares = split.map(({ last, backend: { id, isGone } }) => ({ last, id, isGone }));
-    return { host, route, shares };
-  });
-  return hosts.sort((first, second) => first.host.localeCompare(second.host));
+  return table.rules
+    .names()
+    .toSorted()
+    .map((host) => {
+      const { route, backends = [], order } = table.rules.own(host) ?? {};
+      return { host, route, order, shares: backends.map(({ id, isGone }) => ({ id, isGone })) };
+    });
 }
 
 function backend(id: string, limits = {}): BackendSpec {

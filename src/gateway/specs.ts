@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../api/error.ts";
 import { problemOfBackend, problemOfRoute } from "./check.ts";
+import { backendsOf } from "./compile.ts";
 import type { Change } from "./protocol.ts";
 import type { BackendSpec, RouteSpec } from "./route_table.ts";
 
@@ -106,19 +107,18 @@ export class Specs {
   #checkRoute(spec: RouteSpec): void {
     const problem = problemOfRoute(spec);
     if (problem !== undefined) throw refused("route", spec.id, problem);
-    for (const { host, split } of spec.hosts) {
+    for (const { host } of spec.hosts) {
       const owner = this.#routeOfHost.get(host) ?? spec.id;
       if (owner !== spec.id && !this.#inheritedRoutes.has(owner)) {
         const message = `Cannot put route "${spec.id}": route "${owner}" has the host "${host}"`;
         throw new ApiError("AlreadyExists", message);
       }
-      const missing = split.find((it) => it.percent > 0 && !this.#backends.has(it.backend));
-      if (missing === undefined) continue;
-      const message =
-        `Cannot put route "${spec.id}": backend "${missing.backend}" of host "${host}" ` +
-        "is not known: put the backend first";
-      throw new ApiError("NotFound", message);
     }
+    const missing = [...backendsOf(spec)].find((it) => !this.#backends.has(it));
+    if (missing === undefined) return;
+    const what = `backend "${missing}" is not known: put the backend first`;
+    const message = `Cannot put route "${spec.id}": ${what}`;
+    throw new ApiError("NotFound", message);
   }
 
   /** The inherited routes that lose a host to this one. */
@@ -161,11 +161,6 @@ export class Specs {
     this.#routesOfBackend.delete(id);
     if (this.#backends.get(id)?.isGone === true) this.#backends.delete(id);
   }
-}
-
-function backendsOf({ hosts }: RouteSpec): ReadonlySet<string> {
-  const shares = hosts.flatMap(({ split }) => split.filter(({ percent }) => percent > 0));
-  return new Set(shares.map(({ backend }) => backend));
 }
 
 function refused(what: string, id: string, problem: string): ApiError {

@@ -2,27 +2,34 @@ import { assert } from "../base/assert.ts";
 import type { Chance } from "../base/chance.ts";
 import { type Backend, type Endpoint, makeBackend, makeEndpoint, openMaxOf } from "./backend.ts";
 import { problemOfBackend, problemOfRoute } from "./check.ts";
+import { AddressSet } from "./client_address.ts";
+import { backendsOf, Compiler } from "./compile.ts";
+import type { Special } from "./course.ts";
+import { type Draw, turnIn } from "./draw.ts";
+import { HostMap } from "./host_map.ts";
+import { Orders } from "./order.ts";
 import type { Change } from "./protocol.ts";
 import type { BackendSpec, EndpointSpec, HostSpec, Load, RouteSpec } from "./route_table.ts";
+import { makeSpecial, type SpecialParts } from "./special.ts";
+import type { Steering } from "./steering.ts";
 
 /** What the hot side asks: the host of a request, in lower case, leads to its rule. */
-export type RouteTable = ReadonlyMap<string, Rule>;
+export type RouteTable = Pick<HostMap<Rule>, "get">;
 
 /** How the requests to one host are shared out. It lives as long as the host is served. */
-export interface Rule {
+export interface Rule extends Draw {
   /** The id of the route that has the host. */
   route: string;
-  /** Replaced as a whole, never changed in place. */
-  split: readonly Slice[];
-  /** Of the next request, from 0 to 99. */
-  ticket: number;
+  /** What is to be looked at besides the shares; absent where that is nothing. */
+  special: Special | undefined;
 }
 
-/** Tickets up to and with `last`, after those of the slice before, lead to `backend`. */
-export interface Slice {
-  readonly last: number;
-  readonly backend: Backend;
+interface Compiled {
+  readonly draw: Draw;
+  readonly steering: Steering | undefined;
 }
+
+const KEY_BYTES = 16;
 
 export interface TableOptions {
   readonly chance: Chance;
@@ -40,16 +47,24 @@ export interface TableOptions {
  */
 export class Table {
   readonly #options: TableOptions;
-  readonly #rules = new Map<string, Rule>();
+  readonly #rules = new HostMap<Rule>();
   readonly #backends = new Map<string, Backend>();
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #backendSpecs = new Map<string, BackendSpec>();
+  readonly #compiler: Compiler;
+  readonly #special: SpecialParts;
 
   constructor(options: TableOptions) {
     this.#options = options;
+    const nobody = new AddressSet([]);
+    this.#compiler = new Compiler({
+      orders: new Orders(),
+      backend: (id) => this.#backends.get(id),
+    });
+    this.#special = { trusted: () => nobody, newKey: () => options.chance.token(KEY_BYTES) };
   }
 
-  get rules(): RouteTable {
+  get rules(): HostMap<Rule> {
     return this.#rules;
   }
 
@@ -89,18 +104,22 @@ export class Table {
   putRoute(spec: RouteSpec): void {
     const problem = problemOfRoute(spec);
     assert(problem === undefined, `route "${spec.id}": ${problem}`);
-    const compiled = spec.hosts.map((host) => [host.host, this.#compile(host)] as const);
+    const compiled = this.#compile(spec);
     const before = this.#routeSpecs.get(spec.id);
+    for (const id of backendsOf(spec)) this.#use(id, 1);
     this.#routeSpecs.set(spec.id, spec);
-    for (const [host, split] of compiled) this.#swap(spec.id, host, split);
+    for (const [host, draw, steering] of compiled) this.#swap(spec.id, host, { draw, steering });
     const now = new Set(spec.hosts.map(({ host }) => host));
     for (const { host } of before?.hosts ?? []) if (!now.has(host)) this.#close(spec.id, host);
+    if (before !== undefined) this.#release(before);
   }
 
   deleteRoute(id: string): void {
     const spec = this.#routeSpecs.get(id);
+    if (spec === undefined) return;
     this.#routeSpecs.delete(id);
-    for (const { host } of spec?.hosts ?? []) this.#close(id, host);
+    for (const { host } of spec.hosts) this.#close(id, host);
+    this.#release(spec);
   }
 
   /** Endpoints that stay where they were keep their counters, queues and connections. */
@@ -127,46 +146,42 @@ export class Table {
     this.#forgetIfUnused(backend);
   }
 
-  #compile({ host, split }: HostSpec): readonly Slice[] {
-    const slices: Slice[] = [];
-    let tickets = 0;
-    for (const { backend: id, percent } of split) {
-      if (percent === 0) continue;
-      const backend = this.#backends.get(id);
-      assert(backend !== undefined, `host "${host}": backend "${id}" is not known`);
-      tickets += percent;
-      slices.push({ last: tickets - 1, backend });
-    }
-    return slices;
+  #compile(spec: RouteSpec) {
+    const { id, hosts, steering } = spec;
+    const steers = steering && this.#compiler.steering(id, steering);
+    return hosts.map(({ host, split, isTag = false }: HostSpec) => {
+      const draw = this.#compiler.draw(split);
+      return [host, draw, isTag ? undefined : steers] as const;
+    });
   }
 
-  #swap(route: string, host: string, split: readonly Slice[]): void {
-    for (const { backend } of split) backend.uses += 1;
-    const rule = this.#rules.get(host);
-    if (rule === undefined) {
-      // Workers that all began at the same ticket would all send their first requests to one share.
-      const ticket = Math.floor(this.#options.chance.fraction() * 100);
-      this.#rules.set(host, { route, split, ticket });
-      return;
-    }
-    const before = rule.split;
-    rule.route = route;
-    rule.split = split;
-    this.#release(before);
+  /** The rule is the draw of what is special about it, so that both take turns together. */
+  #swap(route: string, host: string, { draw, steering }: Compiled): void {
+    const known = this.#rules.own(host);
+    // Workers that all began at the same turn would all send their first requests to one share.
+    const first = Math.floor(this.#options.chance.fraction() * draw.order.length);
+    const turn = known === undefined ? first : turnIn(draw.order, known);
+    const rule = known ?? { route, special: undefined, ...draw };
+    Object.assign(rule, { route, ...draw, turn });
+    rule.special = steering && makeSpecial(this.#special, { draw: rule, steering });
+    this.#rules.set(host, rule);
   }
 
   #close(route: string, host: string): void {
-    const rule = this.#rules.get(host);
-    if (rule?.route !== route) return;
-    this.#rules.delete(host);
-    this.#release(rule.split);
+    if (this.#rules.own(host)?.route === route) this.#rules.delete(host);
   }
 
-  #release(split: readonly Slice[]): void {
-    for (const { backend } of split) {
-      backend.uses -= 1;
-      this.#forgetIfUnused(backend);
+  #release(spec: RouteSpec): void {
+    for (const id of backendsOf(spec)) {
+      const backend = this.#use(id, -1);
+      if (backend !== undefined) this.#forgetIfUnused(backend);
     }
+  }
+
+  #use(id: string, by: number): Backend | undefined {
+    const backend = this.#backends.get(id);
+    if (backend !== undefined) backend.uses += by;
+    return backend;
   }
 
   #forgetIfUnused(backend: Backend): void {

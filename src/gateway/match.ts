@@ -1,0 +1,95 @@
+import type { Asked } from "./course.ts";
+import type { MatchSpec, ValueMatch } from "./route_table.ts";
+
+/** What a token says that a policy has checked. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** Whether all that a rule asks for holds. */
+export function matches(match: MatchSpec, asked: Asked, claims: Claims | undefined): boolean {
+  const { pathPrefix, path, methods, headers, cookies, query } = match;
+  if (pathPrefix !== undefined && !isUnder(pathOf(asked.target), pathPrefix)) return false;
+  if (path !== undefined && pathOf(asked.target) !== path) return false;
+  if (methods !== undefined && !methods.includes(asked.method)) return false;
+  if (headers !== undefined && !all(headers, (name) => asked.header(name))) return false;
+  if (cookies !== undefined && !all(cookies, cookieFrom(asked))) return false;
+  if (query !== undefined && !all(query, queryFrom(asked))) return false;
+  return match.claims === undefined || all(match.claims, (name) => claimOf(claims, name));
+}
+
+/** Without the query; a target that is no path has none. */
+export function pathOf(target: string): string {
+  const end = target.indexOf("?");
+  return end < 0 ? target : target.slice(0, end);
+}
+
+/** "/api" has "/api" and "/api/x" under it, and not "/apix". */
+function isUnder(path: string, prefix: string): boolean {
+  if (!path.startsWith(prefix)) return false;
+  return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
+}
+
+/** The target with another prefix in the place of the one that matched. */
+export function rewritten(target: string, prefix: string, replacement: string): string {
+  const rest = target.slice(prefix.length);
+  const whole = replacement.endsWith("/") && rest.startsWith("/") ? rest.slice(1) : rest;
+  const made = `${replacement}${whole}`;
+  return made.startsWith("/") ? made : `/${made}`;
+}
+
+function all(matches: readonly ValueMatch[], find: (name: string) => string | undefined): boolean {
+  return matches.every((match) => isMatched(match, find(match.name)));
+}
+
+function isMatched(match: ValueMatch, value: string | undefined): boolean {
+  if (value === undefined) return match.isPresent === false;
+  if (match.isPresent === false) return false;
+  if (match.exact !== undefined && value !== match.exact) return false;
+  if (match.prefix !== undefined && !value.startsWith(match.prefix)) return false;
+  return match.oneOf === undefined || match.oneOf.includes(value);
+}
+
+/** A cookie of the request: the first of its name, as RFC 6265 orders them. */
+export function cookieOf(asked: Asked, name: string): string | undefined {
+  const header = asked.header("cookie");
+  if (header === undefined) return undefined;
+  for (let from = 0; from < header.length; ) {
+    const end = endOf(header, from);
+    const equals = header.indexOf("=", from);
+    if (equals >= 0 && equals < end && header.slice(from, equals).trim() === name) {
+      return header.slice(equals + 1, end).trim();
+    }
+    from = end + 1;
+  }
+  return undefined;
+}
+
+/** HTTP/2 may send each cookie by itself, and then they are joined by commas. */
+function endOf(header: string, from: number): number {
+  const semicolon = header.indexOf(";", from);
+  return semicolon < 0 ? header.length : semicolon;
+}
+
+function cookieFrom(asked: Asked): (name: string) => string | undefined {
+  return (name) => cookieOf(asked, name);
+}
+
+function queryFrom({ target }: Asked): (name: string) => string | undefined {
+  const start = target.indexOf("?");
+  const parameters = new URLSearchParams(start < 0 ? "" : target.slice(start + 1));
+  return (name) => parameters.get(name) ?? undefined;
+}
+
+/** A claim as text, also inside of objects: "org.id". What is neither text nor number has none. */
+export function claimOf(claims: Claims | undefined, name: string): string | undefined {
+  if (claims === undefined) return undefined;
+  const found = Object.hasOwn(claims, name) ? claims[name] : inside(claims, name.split("."));
+  if (typeof found === "string") return found;
+  return typeof found === "number" || typeof found === "boolean" ? String(found) : undefined;
+}
+
+function inside(claims: Claims, steps: readonly string[]): unknown {
+  return steps.reduce<unknown>((value, step) => {
+    const isObject = typeof value === "object" && value !== null && Object.hasOwn(value, step);
+    return isObject ? (value as Claims)[step] : undefined;
+  }, claims);
+}
