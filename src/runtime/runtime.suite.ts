@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isReason } from "../api/error.ts";
+import { systemClock } from "../base/clock.ts";
 import { type Digest, OciError } from "../oci/oci.ts";
 import type { Runtime } from "./runtime.ts";
 import { ask, specOf, until, untilReady, untilSo } from "./test_bed.ts";
@@ -27,6 +28,7 @@ export function runtimeSuite(makeBed: MakeBed): void {
   observeSuite(makeBed);
   healthSuite(makeBed);
   startupSuite(makeBed);
+  frozenSuite(makeBed);
   restartSuite(makeBed);
   logSuite(makeBed);
   adoptionSuite(makeBed);
@@ -201,6 +203,52 @@ function startupSuite(makeBed: MakeBed): void {
     assert.equal(lastExit?.reason, "Unhealthy");
     assert.match(lastExit?.output ?? "", /startup probe failed: GET \/health answers 503/);
   });
+}
+
+function frozenSuite(makeBed: MakeBed): void {
+  test("a frozen instance uses no processor, and answers as soon as it is thawed", async () => {
+    await using bed = await makeBed();
+    await using runtime = await bed.open();
+    const liveness = { httpGet: { path: "/health" }, periodSeconds: 1, failureThreshold: 1 };
+    await runtime.run(specOf(bed.app, { env: { BUSY: "1" }, liveness }));
+    const before = await untilReady(runtime, NAME);
+    await runtime.freeze(NAME);
+    const frozen = runtime.get(NAME);
+    assert.deepEqual(frozen, { ...before, phase: "frozen", message: frozen?.message });
+    await untilSo("it has come to a stop", async () => (await usedNs(runtime, 100)) === 0);
+    assert.equal(await usedNs(runtime, 1500), 0, "a probe that failed would have it ended");
+    const asking = ask(before, "/say/awake");
+    await runtime.thaw(NAME);
+    assert.deepEqual(runtime.get(NAME), before);
+    assert.equal(await asking, "hello");
+    await runtime.thaw(NAME);
+    await runtime.freeze("default/never-00001-aaaaa");
+    assert.deepEqual(runtime.list(), [before]);
+  });
+
+  test("a frozen instance stays so for the next runtime, and can be ended", async () => {
+    await using bed = await makeBed();
+    await using first = await bed.open();
+    await first.run(specOf(bed.app));
+    const before = await untilReady(first, NAME);
+    await first.freeze(NAME);
+    await first[Symbol.asyncDispose]();
+    await using second = await bed.open();
+    assert.equal(second.get(NAME)?.phase, "frozen");
+    await second.thaw(NAME);
+    assert.equal(await ask(before, "/"), "hello");
+    await second.freeze(NAME);
+    await second.stop(NAME);
+    assert.deepEqual(second.list(), []);
+    await assert.rejects(ask(before, "/"));
+  });
+}
+
+/** The processor time that an instance uses in so many milliseconds. */
+async function usedNs(runtime: Runtime, ms: number): Promise<number> {
+  const before = await runtime.usage(NAME);
+  await systemClock.sleep(ms);
+  return ((await runtime.usage(NAME))?.cpuNs ?? 0) - (before?.cpuNs ?? 0);
 }
 
 function restartSuite(makeBed: MakeBed): void {

@@ -61,9 +61,10 @@ export interface Instance {
   readonly spec: InstanceSpec;
   /**
    * `starting`: runs, not yet ready. `ready`: serves. `unready`: was ready, and its probe fails.
-   * `waiting`: ended, and will be started again. `stopping`: on its way out.
+   * `frozen`: was ready, and has no processor until it is thawed. `waiting`: ended, and will be
+   * started again. `stopping`: on its way out.
    */
-  readonly phase: "starting" | "ready" | "unready" | "waiting" | "stopping";
+  readonly phase: "starting" | "ready" | "unready" | "frozen" | "waiting" | "stopping";
   /** Where it listens, or will. */
   readonly address?: { readonly host: string; readonly port: number };
   readonly pid?: number;
@@ -103,6 +104,14 @@ export interface Runtime extends AsyncDisposable {
    * same name changes nothing. What goes wrong later is told by the instance, not thrown.
    */
   run(spec: InstanceSpec): Promise<void>;
+  /**
+   * Takes the processor from an instance that is ready: it keeps its memory and its address, is not
+   * probed, and is `frozen` from the moment of asking on, also for the next runtime. Whoever asks
+   * has seen to it that it has no requests. Of what is not ready or not there nothing happens.
+   */
+  freeze(name: string): Promise<void>;
+  /** Lets an instance that is frozen go on: it is `ready` from the moment of asking on. */
+  thaw(name: string): Promise<void>;
   /** Ends an instance: SIGTERM, the grace time, SIGKILL. Resolves when it is gone. */
   stop(name: string): Promise<void>;
   get(name: string): Instance | undefined;

@@ -59,6 +59,18 @@ export class ModelRuntime implements Runtime {
     });
   }
 
+  async freeze(name: string): Promise<void> {
+    const instance = this.#instances.get(name);
+    if (instance?.phase !== "ready") return;
+    if (this.#isUsed(name)) this.faults.push(`${name} was frozen while the gateway used it`);
+    this.#set({ ...instance, phase: "frozen" });
+  }
+
+  async thaw(name: string): Promise<void> {
+    const instance = this.#instances.get(name);
+    if (instance?.phase === "frozen") this.#set({ ...instance, phase: "ready" });
+  }
+
   async stop(name: string): Promise<void> {
     await this.onWrite("stop", name);
     if (this.isStuck) throw new Error(`instance ${name} does not end`);

@@ -17,6 +17,7 @@ export function instanceStatus(pod: Pod, instance: Instance | undefined): PodSta
   const waiting: State = { waiting: { reason: "CrashLoopBackOff", message } };
   return {
     phase: "Running",
+    ...(phase === "frozen" && { reason: "Frozen", message }),
     conditions: conditionsFrom({ isReady, message, isStarted: isRunning }),
     hostIP: HOST_IP,
     hostIPs: [{ ip: HOST_IP }],
@@ -33,7 +34,7 @@ export function instanceStatus(pod: Pod, instance: Instance | undefined): PodSta
         state: isRunning ? running : waiting,
         ...(lastExit !== undefined && { lastState: { terminated: terminatedBy(lastExit) } }),
         ready: isReady,
-        started: isReady || phase === "unready",
+        started: isReady || phase === "unready" || phase === "frozen",
         restartCount: restarts,
       },
     ],

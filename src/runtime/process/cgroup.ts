@@ -69,6 +69,16 @@ export class Cgroup {
     }
   }
 
+  /** Takes the processor from all in it; answers whether the kernel can do that here. */
+  freeze(): boolean {
+    return this.#setFrozen(true);
+  }
+
+  /** Gives it back. Of what is not frozen nothing happens. */
+  thaw(): boolean {
+    return this.#setFrozen(false);
+  }
+
   cpuNs(): number | undefined {
     const counted = this.#file("cpuacct", "cpuacct.usage");
     if (counted !== undefined) return Number(textIn(counted));
@@ -98,6 +108,17 @@ export class Cgroup {
       if (left.length === 0) return;
       await clock.sleep(Math.min(50, tries + 1));
     }
+  }
+
+  #setFrozen(isFrozen: boolean): boolean {
+    const old = this.places.find(({ controllers }) => controllers.includes("freezer"));
+    if (old !== undefined) {
+      const state = isFrozen ? "FROZEN" : "THAWED";
+      return writeIfThere(join(old.path, "freezer.state"), state, "EACCES", "EPERM");
+    }
+    const main = this.places.find(({ version }) => version === 2);
+    if (main === undefined) return false;
+    return writeIfThere(join(main.path, "cgroup.freeze"), isFrozen ? "1" : "0", "EACCES", "EPERM");
   }
 
   #file(controller: string, name: string, nameV2 = name): string | undefined {
@@ -141,10 +162,13 @@ function textIn(path: string): string {
   }
 }
 
-function writeIfThere(path: string, text: string, ...alsoFine: readonly string[]): void {
+/** Answers whether it was there. */
+function writeIfThere(path: string, text: string, ...alsoFine: readonly string[]): boolean {
   try {
     writeFileSync(path, text, { flag: "r+" });
+    return true;
   } catch (thrown) {
     if (!isCode(thrown, "ENOENT", "ENODEV", ...alsoFine)) throw thrown;
+    return false;
   }
 }

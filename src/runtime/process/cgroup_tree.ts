@@ -16,7 +16,7 @@ export interface CgroupBase extends CgroupPlace {
   readonly refusal?: string;
 }
 
-const WANTED_V1 = ["cpu", "cpuacct", "memory", "pids"];
+const WANTED_V1 = ["cpu", "cpuacct", "memory", "pids", "freezer"];
 const WANTED_V2 = ["cpu", "memory", "pids"];
 
 /** Where the server itself goes, as a cgroup of version 2 has processes or children, not both. */

@@ -75,6 +75,7 @@ export class Cgroups {
       const places = bases.map((base) => ({ ...base, path: join(base.path, name) }));
       const cgroup = new Cgroup(places);
       cgroup.kill();
+      cgroup.thaw();
       for (const pid of cgroup.pids()) killIfThere(pid);
       await cgroup.remove(this.#options.clock);
     }

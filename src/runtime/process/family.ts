@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { isRunning, type ProcessId } from "../../base/process.ts";
+import { isRunning, type ProcessId, signal } from "../../base/process.ts";
 import type { Usage } from "../runtime.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
@@ -40,9 +40,25 @@ export async function killAll(family: Family, clock: Clock, signal: AbortSignal)
     family.cgroup?.kill();
     // All of them, and not only up to the first.
     const killed = left.filter(killIfThere);
+    // What is frozen does not even end.
+    family.cgroup?.thaw();
     if (killed.length === 0) return;
     await clock.sleep(pauseMs, { signal });
   }
+}
+
+/** Takes the processor from all of it: by its cgroup where that can be done, else by signals. */
+export function freezeAll(family: Family): void {
+  if (family.cgroup?.freeze() === true) return;
+  for (const pid of members(family)) sendIfThere(pid, "SIGSTOP");
+}
+
+/** Gives it back: first to the process that leads, for it is the one that is waited for. */
+export function thawAll(family: Family): void {
+  if (family.cgroup?.thaw() === true) return;
+  const { leader } = family;
+  if (leader !== undefined) signal(leader, "SIGCONT");
+  for (const pid of members(family)) sendIfThere(pid, "SIGCONT");
 }
 
 /** What a run uses; nothing where the machine does not say. */
@@ -70,8 +86,12 @@ function isGroup(pid: number): boolean {
 
 /** SIGKILL. Being gone is no failure; answers whether we had the right. */
 export function killIfThere(pid: number): boolean {
+  return sendIfThere(pid, "SIGKILL");
+}
+
+function sendIfThere(pid: number, name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): boolean {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
     return true;
   } catch (thrown) {
     if (isCode(thrown, "ESRCH")) return true;

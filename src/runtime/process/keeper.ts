@@ -6,7 +6,7 @@ import type { ProcessId } from "../../base/process.ts";
 import { keepProbing, type Started, startedUp } from "../prober.ts";
 import type { Exit, Instance, Usage } from "../runtime.ts";
 import { exitOf, toldOf } from "./exit.ts";
-import { killAll, usageOf } from "./family.ts";
+import { freezeAll, killAll, thawAll, usageOf } from "./family.ts";
 import type { Ended } from "./launch.ts";
 import { endLife } from "./life.ts";
 import type { RecentProcesses } from "./process_table.ts";
@@ -22,6 +22,8 @@ export interface KeeperOptions {
 }
 
 /** Who was ready for so long has not failed in a row with what came before. */
+const FROZEN = "it is frozen, as nobody asks for it";
+
 const WELL_MS = 10 * 60 * 1000;
 
 /** Keeps one instance running: one run after the other, until it is told to stop. */
@@ -35,6 +37,10 @@ export class Keeper {
   /** Ends when the server lets go. */
   readonly #closed = new AbortController();
   #keeping: Promise<void> = Promise.resolve();
+  /** Begins to probe the run that is now. */
+  #probeAnew: () => void = () => {};
+  /** Ends what probes it. */
+  #probing = new AbortController();
   #stopping: Promise<void> | undefined;
 
   constructor(record: InstanceRecord, options: KeeperOptions) {
@@ -65,6 +71,27 @@ export class Keeper {
       throw thrown;
     });
     return this.#stopping;
+  }
+
+  /** It is on record before it is so: whoever comes after us knows whom to thaw. */
+  freeze(): void {
+    const { run } = this.#record;
+    if (this.#instance.phase !== "ready" || run === undefined || this.#run === undefined) return;
+    this.#probing.abort();
+    this.#note({ run: { ...run, isFrozen: true } });
+    freezeAll(this.#run.life.family);
+    this.#show("frozen", FROZEN);
+  }
+
+  thaw(): void {
+    const { run } = this.#record;
+    if (this.#instance.phase !== "frozen" || run === undefined || this.#run === undefined) return;
+    thawAll(this.#run.life.family);
+    const { isFrozen: _, ...thawed } = run;
+    this.#record = { ...this.#record, run: thawed };
+    this.#show("ready", "");
+    this.#probeAnew();
+    this.#note({});
   }
 
   usage(recent: RecentProcesses): Usage | undefined {
@@ -135,18 +162,21 @@ export class Keeper {
   async #live(run: Run): Promise<void> {
     const { shared } = this.#options;
     const { signal } = this.#over;
-    const probing = new AbortController();
     let illness: string | undefined;
     const isIll = (found: string) => {
       illness ??= found;
-      probing.abort();
+      this.#probing.abort();
       this.#show("unready", `it is ended, as ${found}`);
       void this.#endIll(run);
     };
+    this.#probeAnew = () => {
+      this.#probing = new AbortController();
+      void this.#probe(run, this.#probing.signal, isIll);
+    };
     this.#showUp();
-    void this.#probe(run, probing.signal, isIll);
+    if (this.#record.run?.isFrozen !== true) this.#probeAnew();
     const ended = await this.#endOf(run);
-    probing.abort();
+    this.#probing.abort();
     if (ended === undefined) return;
     await killAll(run.life.family, shared.clock, signal);
     const oomKills = run.life.family.cgroup?.oomKills() ?? 0;
@@ -303,8 +333,9 @@ export class Keeper {
   }
 
   #showUp(): void {
-    const phase = this.#record.run?.phase ?? "starting";
-    if (phase === "ready") this.#show("ready", "");
+    const { phase = "starting", isFrozen = false } = this.#record.run ?? {};
+    if (isFrozen) this.#show("frozen", FROZEN);
+    else if (phase === "ready") this.#show("ready", "");
     else this.#show(phase === "unready" ? "unready" : "starting", "it has not been probed yet");
   }
 

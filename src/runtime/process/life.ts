@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { isRunning, type ProcessId, signal as send } from "../../base/process.ts";
-import { type Family, killAll, members } from "./family.ts";
+import { type Family, killAll, members, thawAll } from "./family.ts";
 import type { Ended } from "./launch.ts";
 
 /** One run of an instance, from where it has a process until it has none. */
@@ -22,6 +22,8 @@ export async function endLife({ family }: Life, options: EndOptions): Promise<vo
   const { clock, graceMs, signal } = options;
   const untilMs = clock.elapsed() + graceMs;
   send(family.leader, "SIGTERM");
+  // It may be frozen, and then hears nothing.
+  thawAll(family);
   for (let pauseMs = 2; clock.elapsed() < untilMs; pauseMs = Math.min(2 * pauseMs, 100)) {
     if (!isRunning(family.leader) && members(family).length === 0) return;
     await clock.sleep(Math.min(pauseMs, Math.max(1, untilMs - clock.elapsed())), { signal });

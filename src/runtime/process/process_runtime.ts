@@ -127,6 +127,14 @@ export class ProcessRuntime implements Runtime {
     this.#keep(record, shared).start();
   }
 
+  async freeze(name: string): Promise<void> {
+    this.#keepers.get(name)?.freeze();
+  }
+
+  async thaw(name: string): Promise<void> {
+    this.#keepers.get(name)?.thaw();
+  }
+
   async stop(name: string): Promise<void> {
     this.#open();
     const keeper = this.#keepers.get(name);

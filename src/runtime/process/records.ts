@@ -20,6 +20,8 @@ export interface RunRecord {
   /** Absent while it is about to be started. */
   readonly process?: ProcessId;
   readonly phase: "starting" | "ready" | "unready" | "over";
+  /** It has no processor, until it is thawed. */
+  readonly isFrozen?: boolean;
   /** When it became ready, in milliseconds since 1970. */
   readonly readySinceMs?: number;
 }
