@@ -190,7 +190,7 @@ async function* linesOf(file: Opened): AsyncIterable<string> {
   try {
     yield* createInterface({ input });
   } finally {
-    // A reader may leave in the middle of a read: only the stream knows when the file can be closed.
+    // A reader may leave in the middle of a read: the stream knows when the file can be closed.
     input.destroy();
   }
 }
