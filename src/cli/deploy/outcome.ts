@@ -1,5 +1,5 @@
 import { LABEL } from "../../api/labels.ts";
-import { POD } from "../../api/pod.ts";
+import { POD, type Pod } from "../../api/pod.ts";
 import type { Context, Server } from "../command.ts";
 import { withoutPreface } from "../explain.ts";
 import type { ExitCode } from "../failure.ts";
@@ -127,7 +127,7 @@ async function troubleOf(deployed: Deployed, telling: Telling): Promise<Trouble 
       const same = isUnchanged ? " is this already, and it" : "";
       const message = `${revision ?? name}${same} failed: ${wordsOf(end)}`;
       const isTold = end.isLogTold === true && hasBuildFailed(end);
-      const said = isTold ? [] : await lastWords(revision, message, telling);
+      const said = isTold ? [] : await lastWords(end, message, telling);
       const again = isUnchanged ? ["Change something, or try the same again with --force"] : [];
       return {
         message,
@@ -176,12 +176,13 @@ function hasBuildFailed(end: End & { readonly phase: "failed" }): boolean {
 const LINES = 10;
 const WORDS_MS_MAX = 5000;
 
-/** The last lines of the build or of an instance, as far as the message has not said them. */
+/** The last lines of what failed, a build or an instance, as far as the message lacks them. */
 async function lastWords(
-  revision: string | undefined,
+  end: End & { readonly phase: "failed" },
   message: string,
   { server, context }: Telling,
 ): Promise<readonly string[]> {
+  const revision = revisionOf(end);
   if (revision === undefined) return [];
   const { client, namespace } = server;
   const late = new AbortController();
@@ -190,8 +191,8 @@ async function lastWords(
   try {
     const labelSelector = `${LABEL.revision}=${revision}`;
     const { items } = await client.list(POD, { namespace, labelSelector, signal });
-    const builds = items.filter(({ metadata }) => metadata.name === buildPodOf(revision));
-    const [pod] = [...items.filter((it) => !builds.includes(it)), ...builds];
+    const isBuild = ({ metadata }: Pod) => metadata.name === buildPodOf(revision);
+    const pod = items.find((it) => isBuild(it) === hasBuildFailed(end));
     if (pod === undefined) return [];
     const options = { tailLines: LINES, signal };
     const lines = await Array.fromAsync(client.podLog(pod.metadata, options));
