@@ -10,7 +10,14 @@ const quantities = t.Optional(t.MapOf(t.IntOrString()));
 
 export const resources = t.Object({ limits: quantities, requests: quantities });
 
-const port = t.Object({ name: text, containerPort: t.Optional(t.Integer()), protocol: text });
+/** What a container listens on when it does not say. */
+export const DEFAULT_PORT = 8080;
+
+const port = t.Object({
+  name: text,
+  containerPort: t.Optional(t.Integer({ default: DEFAULT_PORT })),
+  protocol: t.Optional(t.String({ default: "TCP" })),
+});
 
 const securityContext = t.Object({
   allowPrivilegeEscalation: flag,
@@ -33,7 +40,7 @@ const volumeMount = t.Object({
 
 /** What one container of a Revision may say. */
 export const container = t.Object({
-  name: text,
+  name: t.Optional(t.String({ default: "user-container" })),
   image: text,
   imagePullPolicy: text,
   command: texts,
@@ -41,7 +48,7 @@ export const container = t.Object({
   workingDir: text,
   env: t.Optional(t.MapList(envVar, "name")),
   envFrom: t.Optional(t.Array(envFrom)),
-  ports: t.Optional(t.Array(port)),
+  ports: t.Optional(t.MapList(port, "containerPort", "protocol")),
   resources: t.Optional(resources),
   livenessProbe: t.Optional(probe),
   readinessProbe: t.Optional(probe),
@@ -55,9 +62,6 @@ export const container = t.Object({
 export type Container = Value<typeof container>;
 export type VolumeMount = Value<typeof volumeMount>;
 export type Resources = Value<typeof resources>;
-
-/** What a container listens on when it does not say. */
-export const DEFAULT_PORT = 8080;
 
 /** The container that is sent requests: the one with a port, or the only one. */
 export function servingContainer(containers: readonly Container[]): Container | undefined {

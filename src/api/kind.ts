@@ -6,7 +6,9 @@ import {
   type Draft,
   type DraftMeta,
   draftMeta,
+  type ManagedFieldsEntry,
   type ObjectKey,
+  type ObjectMeta,
   objectMeta,
   type Resource,
 } from "./meta.ts";
@@ -65,6 +67,8 @@ export interface Kind<R extends Resource = Resource> extends KindName {
 export interface Parsed<R extends Resource> {
   readonly draft: Draft<R>;
   readonly unknown: readonly string[];
+  /** Who owns which field, as the caller has it. */
+  readonly managedFields: readonly ManagedFieldsEntry[] | undefined;
 }
 
 const head = { apiVersion: t.Optional(t.String()), kind: t.Optional(t.String()) };
@@ -99,6 +103,7 @@ export function parse<R extends Resource>(kind: Kind<R>, body: unknown): Parsed<
     draft: { ...(value as Draft<R>), apiVersion, kind: name, metadata },
     // Many templates write out fields of a pod that they leave empty.
     unknown: unknown.filter((path) => !(empty.has(path) && isForbidden(path))),
+    managedFields: (sent.metadata as Partial<ObjectMeta> | undefined)?.managedFields,
   };
 }
 

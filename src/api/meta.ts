@@ -24,11 +24,12 @@ export const draftMeta = t.Object({
   labels: t.Optional(strings),
   annotations: t.Optional(strings),
   /** While any is left, a deleted resource stays. */
-  finalizers: t.Optional(t.Array(t.String())),
+  finalizers: t.Optional(t.SetOf(t.String())),
   ownerReferences: t.Optional(t.MapList(ownerReference, "uid")),
 });
 
-const managedFields = t.Object({
+/** Which fields one writer has set, or applies. */
+const managedFieldsEntry = t.Object({
   manager: t.Optional(t.String()),
   operation: t.Optional(t.String()),
   apiVersion: t.Optional(t.String()),
@@ -46,11 +47,12 @@ export const objectMeta = t.Object({
   deletionTimestamp: t.Optional(t.String({ format: "date-time" })),
   deletionGracePeriodSeconds: t.Optional(t.Integer()),
   selfLink: t.Optional(t.String()),
-  managedFields: t.Optional(t.Array(managedFields)),
+  managedFields: t.Optional(t.Array(managedFieldsEntry)),
 });
 
 export type OwnerReference = Value<typeof ownerReference>;
 export type DraftMeta = Value<typeof draftMeta>;
+export type ManagedFieldsEntry = Value<typeof managedFieldsEntry>;
 
 export interface ObjectMeta extends DraftMeta {
   readonly name: string;
@@ -62,6 +64,8 @@ export interface ObjectMeta extends DraftMeta {
   /** Set when deletion was asked for. The resource goes when its last finalizer has. */
   readonly deletionTimestamp?: string;
   readonly deletionGracePeriodSeconds?: number;
+  /** Who wrote which field: the server keeps it. */
+  readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
 /** What tells one resource from the others of its kind. No namespace: it belongs to none. */

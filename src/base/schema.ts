@@ -26,9 +26,11 @@ export const t = {
       type: ["integer", "string"],
       "x-kubernetes-int-or-string": true,
     }),
-  /** A list that is merged element by element, by what each has under `key`. */
-  MapList: <V extends TSchema>(value: V, key: string) =>
-    Type.Array(value, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] }),
+  /** A list that is merged element by element, by what each has under the keys. */
+  MapList: <V extends TSchema>(value: V, ...keys: readonly [string, ...string[]]) =>
+    Type.Array(value, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys }),
+  /** A list of words that each stand there once, and are added and taken away one by one. */
+  SetOf: <V extends TSchema>(value: V) => Type.Array(value, { "x-kubernetes-list-type": "set" }),
   /** An object we keep as it is and never look into. */
   Open: () =>
     Type.Unsafe<Record<string, unknown>>({
@@ -106,7 +108,10 @@ export interface Shape {
   readonly required?: readonly string[] | undefined;
   readonly additionalProperties?: boolean | Shape;
   readonly items?: Shape;
+  readonly "x-kubernetes-list-type"?: "atomic" | "map" | "set";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
+  /** What stands in a `MapList` under one of its keys when nobody says. */
+  readonly default?: unknown;
   readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
 }
 

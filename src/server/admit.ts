@@ -9,6 +9,8 @@ import { type Caller, isController } from "./context.ts";
 /** What every write is told besides what to write. */
 export interface WriteRequest {
   readonly caller: Caller;
+  /** Who owns the fields that this sets; our own controllers are one. */
+  readonly fieldManager?: string;
   /** Do everything but store it. */
   readonly isDryRun?: boolean;
   /** What to do about fields that nobody knows; they are dropped in any case. */

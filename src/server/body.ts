@@ -11,7 +11,11 @@ const JSON_TYPES: ReadonlySet<string> = new Set([
   // What curl sends when nobody says otherwise; our bodies are never forms.
   "application/x-www-form-urlencoded",
 ]);
-const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "application/x-yaml"]);
+const YAML_TYPES: ReadonlySet<string> = new Set([
+  "application/yaml",
+  "application/x-yaml",
+  "application/apply-patch+yaml",
+]);
 
 /** Objects and lists within each other. Our kinds need a dozen; recursion takes some thousands. */
 const DEPTH_MAX = 100;

@@ -1,12 +1,27 @@
 import { ApiError, alreadyExists, forbidden, isReason, notFound } from "../api/error.ts";
 import { type Kind, parse } from "../api/kind.ts";
-import { type Draft, isGoing, type ObjectMeta, type Resource } from "../api/meta.ts";
+import {
+  type Draft,
+  isGoing,
+  type ManagedFieldsEntry,
+  type ObjectMeta,
+  type Resource,
+} from "../api/meta.ts";
 import { generatedName, SUFFIX_LENGTH } from "../api/name.ts";
 import { NAMESPACE } from "../api/namespace.ts";
 import type { Store } from "../store/store.ts";
 import { admit, checkMay, type WriteRequest } from "./admit.ts";
 import type { ServerContext } from "./context.ts";
+import type { FieldSet } from "./field_set.ts";
+import {
+  afterApply,
+  afterUpdate,
+  changesOf,
+  entriesFrom,
+  managedFieldsIn,
+} from "./managed_fields.ts";
 import { withoutEmpty } from "./replaced.ts";
+import { writerOf } from "./writer.ts";
 
 export interface CreateOptions<R extends Resource> extends WriteRequest {
   readonly kind: Kind<R>;
@@ -14,6 +29,8 @@ export interface CreateOptions<R extends Resource> extends WriteRequest {
   readonly namespace?: string | undefined;
   /** Parsed JSON, from anyone: trust nothing about it. */
   readonly body: unknown;
+  /** What an applier says, when it is made by applying. */
+  readonly applied?: FieldSet;
 }
 
 /** How often another generated name is tried when the first is taken. */
@@ -25,14 +42,15 @@ export async function createResource<R extends Resource>(
   options: CreateOptions<R>,
 ): Promise<R> {
   const { kind, caller } = options;
-  const { draft, unknown } = parse(kind, options.body);
+  const { draft, unknown, managedFields } = parse(kind, options.body);
   const placed = placedAt(draft, options);
   checkMay("create", { kind, name: draft.metadata.name ?? "", caller });
   checkNamespace(context.store, { kind, draft: placed });
   for (let tries = 1; ; tries += 1) {
     const named = withName(placed, context);
     const admitted = admit<R>(named, { ...options, unknown, clock: context.clock });
-    const made = stamped(admitted, context);
+    const entries = ownersOf(admitted, { ...options, context, sent: managedFields });
+    const made = stamped(admitted, context, entries);
     try {
       return await stored(made, { ...options, store: context.store });
     } catch (thrown) {
@@ -103,7 +121,11 @@ function withName<R extends Resource>(draft: Draft<R>, { chance }: ServerContext
 }
 
 /** Adds what only the server may say of a resource. */
-function stamped<R extends Resource>(draft: Draft<R>, { clock, chance }: ServerContext): R {
+function stamped<R extends Resource>(
+  draft: Draft<R>,
+  { clock, chance }: ServerContext,
+  entries: readonly ManagedFieldsEntry[],
+): R {
   const { resourceVersion: _, uid: __, ...sent } = draft.metadata;
   const metadata: ObjectMeta = {
     ...sent,
@@ -112,6 +134,25 @@ function stamped<R extends Resource>(draft: Draft<R>, { clock, chance }: ServerC
     resourceVersion: "",
     generation: 1,
     creationTimestamp: clock.timestamp(),
+    ...managedFieldsIn(entries),
   };
   return { ...draft, metadata: withoutEmpty(metadata) } as unknown as R;
+}
+
+interface Owning<R extends Resource> extends CreateOptions<R> {
+  readonly context: ServerContext;
+  readonly sent: readonly ManagedFieldsEntry[] | undefined;
+}
+
+/** Who owns what from the beginning: whoever makes it, and those that it was copied from. */
+function ownersOf<R extends Resource>(
+  draft: Draft<R>,
+  { context, sent, applied, ...options }: Owning<R>,
+): readonly ManagedFieldsEntry[] {
+  const { clock } = context;
+  const operation = applied === undefined ? "Update" : "Apply";
+  const writer = writerOf(options, { operation, now: clock.timestamp() });
+  const changes = changesOf({ before: undefined, after: draft }, writer);
+  if (applied !== undefined) return afterApply([], { applied, changes }, writer);
+  return afterUpdate(entriesFrom(sent), changes, writer);
 }

@@ -7,7 +7,7 @@ import type { ServerContext } from "./context.ts";
 import { inTurn } from "./in_turn.ts";
 import { mergePatch } from "./merge_patch.ts";
 import { checkPlace, checkVersion, replace } from "./put_resource.ts";
-import { withStatus } from "./replaced.ts";
+import { storeStatus } from "./put_status.ts";
 import { strategicMerge } from "./strategic_merge.ts";
 
 export type PatchType = "merge" | "json" | "strategic";
@@ -27,19 +27,18 @@ export async function patchResource<R extends Resource>(
   context: ServerContext,
   options: PatchOptions<R>,
 ): Promise<R> {
-  const { kind, key, caller, isOfStatus = false, isDryRun = false } = options;
+  const { kind, key, caller, isOfStatus = false } = options;
   const { store } = context;
   if (!isOfStatus) checkMay("update", { kind, name: key.name, caller });
   return await inTurn({ store, kind, key }, async () => {
     const stored = store.get(kind, key);
     if (stored === undefined) throw notFound(kind, key.name);
-    const { draft, unknown } = parse(kind, patched(stored, options));
+    const { draft, unknown, managedFields } = parse(kind, patched(stored, options));
     checkPlace(draft.metadata, keyIn(kind, key));
     checkVersion({ kind, stored, sent: draft.metadata });
-    if (!isOfStatus) return await replace(context, { ...options, stored, draft, unknown });
-    const next = withStatus(stored, draft.status);
-    if (next === stored || isDryRun) return next;
-    return await store.put(next, { expected: stored.metadata.resourceVersion });
+    const known = { ...options, stored, managedFields };
+    if (!isOfStatus) return await replace(context, { ...known, draft, unknown });
+    return await storeStatus(context, { ...known, status: draft.status });
   });
 }
 

@@ -1,10 +1,20 @@
 import { ApiError, conflict, invalid, notFound } from "../api/error.ts";
 import { groupOf } from "../api/group.ts";
 import { type Kind, keyIn, parse } from "../api/kind.ts";
-import { type Draft, type DraftMeta, type ObjectKey, pathOf, type Resource } from "../api/meta.ts";
+import {
+  type Draft,
+  type DraftMeta,
+  type ManagedFieldsEntry,
+  type ObjectKey,
+  pathOf,
+  type Resource,
+} from "../api/meta.ts";
+import type { Clock } from "../base/clock.ts";
 import { admit, checkMay, type WriteRequest } from "./admit.ts";
 import type { ServerContext } from "./context.ts";
-import { isFinalized, replaced } from "./replaced.ts";
+import { afterUpdate, changesOf, entriesFrom } from "./managed_fields.ts";
+import { isFinalized, replaced, withOwners } from "./replaced.ts";
+import { writerOf } from "./writer.ts";
 
 export interface PutOptions<R extends Resource> extends WriteRequest {
   readonly kind: Kind<R>;
@@ -22,12 +32,12 @@ export async function putResource<R extends Resource>(
   const { kind, key, body, caller } = options;
   const { store } = context;
   checkMay("update", { kind, name: key.name, caller });
-  const { draft, unknown } = parse(kind, body);
+  const { draft, unknown, managedFields } = parse(kind, body);
   checkPlace(draft.metadata, keyIn(kind, key));
   const stored = store.get(kind, key);
   if (stored === undefined) throw notFound(kind, key.name);
   checkVersion({ kind, stored, sent: draft.metadata });
-  return await replace(context, { ...options, stored, draft, unknown });
+  return await replace(context, { ...options, stored, draft, unknown, managedFields });
 }
 
 interface Replacing<R extends Resource> extends WriteRequest {
@@ -35,6 +45,10 @@ interface Replacing<R extends Resource> extends WriteRequest {
   readonly stored: R;
   readonly draft: Draft<R>;
   readonly unknown: readonly string[];
+  /** Who owns which field, as the caller has it. */
+  readonly managedFields?: readonly ManagedFieldsEntry[] | undefined;
+  /** Who owns which field then; whoever writes has what it changes when left out. */
+  readonly owners?: (next: R) => readonly ManagedFieldsEntry[];
 }
 
 /** Stores `draft` in the place of `stored`, once it is found to be valid. */
@@ -42,17 +56,35 @@ export async function replace<R extends Resource>(
   { store, clock }: ServerContext,
   replacing: Replacing<R>,
 ): Promise<R> {
-  const { kind, stored, draft, isDryRun = false } = replacing;
+  const {
+    kind,
+    stored,
+    draft,
+    isDryRun = false,
+    owners = ownersAfter(replacing, clock),
+  } = replacing;
   const { name, namespace } = stored.metadata;
   const placed = { ...draft.metadata, name, ...(namespace !== undefined && { namespace }) };
   const admitted = admit<R>({ ...draft, metadata: placed }, { ...replacing, clock });
   // Saying the same again is no change: appliers may loop without waking every watcher.
-  const next = replaced(kind, stored, admitted);
+  const changed = replaced(kind, stored, admitted);
+  const next = withOwners(changed, owners(changed));
   if (next === stored || isDryRun) return next;
   // What was deleted goes for good when its last finalizer does.
   const expected = stored.metadata.resourceVersion;
   if (!isFinalized(next)) return await store.put(next, { expected });
   return await store.delete(next, { expected });
+}
+
+function ownersAfter<R extends Resource>(
+  { stored, managedFields, ...by }: Replacing<R>,
+  clock: Clock,
+) {
+  const writer = writerOf(by, { operation: "Update", now: clock.timestamp() });
+  return (next: R) => {
+    const entries = entriesFrom(managedFields, stored.metadata.managedFields);
+    return afterUpdate(entries, changesOf({ before: stored, after: next }, writer), writer);
+  };
 }
 
 /** Throws unless the body is about what the path names. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Kind } from "../api/kind.ts";
-import type { Draft, DraftMeta, ObjectMeta, Resource } from "../api/meta.ts";
+import type { Draft, DraftMeta, ManagedFieldsEntry, ObjectMeta, Resource } from "../api/meta.ts";
+import { managedFieldsIn } from "./managed_fields.ts";
 
 /**
  * What is stored after an owner wrote `sent` over `stored`: status and what is the server's stay,
@@ -24,6 +25,16 @@ export function withStatus<R extends Resource>(stored: R, status: R["status"] | 
   return withoutAbsent({ ...stored, status }) as R;
 }
 
+/** The same with other owners of its fields. */
+export function withOwners<R extends Resource>(
+  resource: R,
+  entries: readonly ManagedFieldsEntry[],
+): R {
+  const { managedFields = [], ...metadata } = resource.metadata;
+  if (isDeepStrictEqual(managedFields, entries)) return resource;
+  return { ...resource, metadata: { ...metadata, ...managedFieldsIn(entries) } };
+}
+
 /** Whether nothing holds it back any more, after its deletion was asked for. */
 export function isFinalized({ metadata }: Resource): boolean {
   const { deletionTimestamp, finalizers = [] } = metadata;
@@ -33,10 +44,11 @@ export function isFinalized({ metadata }: Resource): boolean {
 function keptMeta(stored: ObjectMeta, sent: DraftMeta): ObjectMeta {
   const { uid, name, namespace, generateName, resourceVersion, generation } = stored;
   const { creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = stored;
+  const { managedFields } = stored;
   const { labels, annotations, ownerReferences } = sent;
   const ours = {
     ...{ name, generateName, namespace, uid, resourceVersion, generation, creationTimestamp },
-    ...{ deletionTimestamp, deletionGracePeriodSeconds },
+    ...{ deletionTimestamp, deletionGracePeriodSeconds, managedFields },
   };
   const finalizers = finalizersAfter(stored, sent);
   const theirs = { labels, annotations, ownerReferences, finalizers };

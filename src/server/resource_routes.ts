@@ -1,4 +1,4 @@
-import { ApiError, isReason } from "../api/error.ts";
+import { isReason } from "../api/error.ts";
 import { groupOf } from "../api/group.ts";
 import type { Kind } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
@@ -6,14 +6,15 @@ import type { Status } from "../api/status.ts";
 import type { Answer, Call } from "../base/http_server.ts";
 import type { WriteRequest } from "./admit.ts";
 import type { ApiRoute } from "./api_route.ts";
-import { mediaType, readBody } from "./body.ts";
+import { applyResource } from "./apply_resource.ts";
+import { readBody } from "./body.ts";
 import type { Caller, ServerContext } from "./context.ts";
 import { createResource } from "./create_resource.ts";
 import { type Deletion, deleteResource } from "./delete_resource.ts";
 import { getResource, listResources, type Selection } from "./list_resources.ts";
 import { formOf } from "./negotiation.ts";
 import { basePath } from "./openapi.ts";
-import { type PatchType, patchResource } from "./patch_resource.ts";
+import { patchResource } from "./patch_resource.ts";
 import { putResource } from "./put_resource.ts";
 import { putStatus } from "./put_status.ts";
 import { isTrue } from "./query.ts";
@@ -21,6 +22,7 @@ import { type Shown, shownAs } from "./shown.ts";
 import { includedIn } from "./table.ts";
 import { warningHeader } from "./warning.ts";
 import { streamWatch } from "./watch_stream.ts";
+import { isForced, patchTypeOf, writeOf } from "./write_query.ts";
 
 /** All paths of one kind, and what each verb does there. */
 export function resourceRoutes(kind: Kind, context: ServerContext): readonly ApiRoute[] {
@@ -106,8 +108,9 @@ class Endpoint {
     call: Call,
     { caller, isOfStatus = false }: { readonly caller: Caller; readonly isOfStatus?: boolean },
   ): Promise<Answer> {
+    const type = patchTypeOf(call);
+    if (type === "apply") return this.#apply(call, { caller, isOfStatus });
     return this.#write(call, { caller }, (request) => {
-      const type = patchTypeOf(call);
       const patch = readBody(call.headers, call.body);
       const what = { kind: this.#kind, key: keyOf(call), type, patch, isOfStatus };
       return patchResource(this.#context, { ...request, ...what });
@@ -137,6 +140,21 @@ class Endpoint {
     return { code: 200, body: shown.all(items, resourceVersion) };
   }
 
+  async #apply(
+    call: Call,
+    { caller, isOfStatus }: { readonly caller: Caller; readonly isOfStatus: boolean },
+  ): Promise<Answer> {
+    const shown = this.#shownAs(call);
+    const { request, warnings } = writeOf(call, caller);
+    const body = readBody(call.headers, call.body);
+    const what = {
+      ...{ kind: this.#kind, key: keyOf(call), body, isOfStatus },
+      isForced: isForced(call),
+    };
+    const { resource, isNew } = await applyResource(this.#context, { ...request, ...what });
+    return answerOf(shown.one(resource), { code: isNew ? 201 : 200, warnings });
+  }
+
   async #delete(
     call: Call,
     { caller, key }: { readonly caller: Caller; readonly key: ObjectKey },
@@ -154,9 +172,7 @@ class Endpoint {
     // Whoever cannot take the answer is told so before anything is done.
     const shown = this.#shownAs(call);
     const { request, warnings } = writeOf(call, caller);
-    const body = shown.one(await write(request));
-    const headers = warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
-    return { code, headers, body };
+    return answerOf(shown.one(await write(request)), { code, warnings });
   }
 
   #shownAs({ headers, query }: Call): Shown {
@@ -167,43 +183,12 @@ class Endpoint {
   }
 }
 
-interface Written {
-  readonly request: WriteRequest;
-  readonly warnings: readonly string[];
-}
-
-function writeOf({ query }: Call, caller: Caller): Written {
-  const dryRun = query.getAll("dryRun");
-  const wrong = dryRun.find((it) => it !== "All");
-  if (wrong !== undefined) {
-    throw new ApiError("BadRequest", `dryRun: Unsupported value: "${wrong}": must be "All"`);
-  }
-  const fieldValidation = query.get("fieldValidation") ?? "Warn";
-  if (!isFieldValidation(fieldValidation)) {
-    const known = '"Ignore", "Warn" or "Strict"';
-    throw new ApiError("BadRequest", `fieldValidation: must be ${known}, is "${fieldValidation}"`);
-  }
-  const warnings: string[] = [];
-  const warn = (message: string) => void warnings.push(message);
-  return { request: { caller, isDryRun: dryRun.length > 0, fieldValidation, warn }, warnings };
-}
-
-function isFieldValidation(text: string): text is "Ignore" | "Warn" | "Strict" {
-  return ["Ignore", "Warn", "Strict"].includes(text);
-}
-
-const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
-  "application/merge-patch+json": "merge",
-  "application/json-patch+json": "json",
-  "application/strategic-merge-patch+json": "strategic",
-};
-
-function patchTypeOf({ headers }: Call): PatchType {
-  const type = mediaType(headers);
-  const known = PATCH_TYPES[type];
-  if (known !== undefined) return known;
-  const list = Object.keys(PATCH_TYPES).join(", ");
-  throw new ApiError("UnsupportedMediaType", `a patch is of one of ${list}; this is "${type}"`);
+function answerOf(
+  body: object,
+  { code, warnings }: { readonly code: number; readonly warnings: readonly string[] },
+): Answer {
+  const headers = warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
+  return { code, headers, body };
 }
 
 /** In the body, or in the query as older clients have it. */

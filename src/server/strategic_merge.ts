@@ -55,10 +55,11 @@ function mergedField({ shape, name, before, value }: Field): unknown {
   if (value === null) return undefined;
   const inner = shapeOf(shape, name) ?? {};
   if (!Array.isArray(value)) return strategicMerge(inner, before, value);
-  const [key] = inner["x-kubernetes-list-map-keys"] ?? [];
+  // What is told apart by two keys at once is replaced whole, so that a port can just be changed.
+  const [key, second] = inner["x-kubernetes-list-map-keys"] ?? [];
   const list = Array.isArray(before) ? before : [];
   if (SETS.has(name)) return [...new Set([...list, ...value])];
-  if (key === undefined) return value;
+  if (key === undefined || second !== undefined) return value;
   return mergedList({ items: inner.items ?? {}, key, list, unnamed: UNNAMED[name] }, value);
 }
 

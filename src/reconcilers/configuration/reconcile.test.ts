@@ -19,7 +19,8 @@ test("L8, L10: a Configuration makes a Revision of its template, with its labels
   const wish = { template: { labels, annotations } };
   const { metadata } = await world.apply(CONFIGURATION, configurationOf("hello", wish));
   await world.settle();
-  const { resourceVersion: _, uid: __, ...made } = world.get(REVISION, "hello-00001").metadata;
+  const revision = world.get(REVISION, "hello-00001");
+  const { resourceVersion: _, uid: __, managedFields: ___, ...made } = revision.metadata;
   assert.deepEqual(made, {
     ...{ namespace: "default", name: "hello-00001", generation: 1, creationTimestamp: NOW },
     labels: {
