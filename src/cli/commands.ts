@@ -4,6 +4,7 @@ import { completionOf } from "./completion.ts";
 import { DELETE } from "./delete.ts";
 import { DEPLOY } from "./deploy.ts";
 import { DESCRIBE } from "./describe.ts";
+import { GC } from "./gc.ts";
 import { GET } from "./get.ts";
 import { LOGS } from "./logs.ts";
 import { OPEN } from "./open.ts";
@@ -19,7 +20,7 @@ import { VERSION } from "./version.ts";
 const TOLD: readonly Command[] = [
   SERVE,
   ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
-  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN],
+  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, GC],
   ...[GET, APPLY],
   ...[VERSION, SAMPLE],
 ];

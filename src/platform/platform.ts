@@ -9,6 +9,7 @@ import { ADMINISTRATOR, tokenAuthenticator } from "../server/authentication.ts";
 import { openDiskStore } from "../store/disk.ts";
 import { ApiPart, addressingOf } from "./api_part.ts";
 import { CatchUp } from "./catch_up.ts";
+import { CollectRevisions } from "./collect_revisions.ts";
 import type { Config } from "./config.ts";
 import { makeControllers } from "./controllers.ts";
 import { credentialsFor } from "./credentials.ts";
@@ -78,6 +79,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     new GarbageCollector({ kinds: KINDS, ...shared }),
     new CatchUp({ manager, gateway, runtime, ...shared }),
     new Housekeeping({ store, ...shared }),
+    new CollectRevisions(shared),
   ];
   started.use(await startAll(parts));
   const running = started.move();
