@@ -13,7 +13,18 @@ export function sendRefusal(
   refusal: Refusal,
   onAnswer?: OnAnswer,
 ): void {
-  const isJson = WANTS_JSON.test(req.headers.accept ?? "");
+  const { headers, body } = refusalParts(req.headers.accept, refusal);
+  onAnswer?.(refusal.code, headers);
+  res.writeHead(refusal.code, STATUS_CODES[refusal.code] ?? "", headers);
+  res.end(body);
+}
+
+/** What `sendRefusal` sends, for those who write it themselves: headers as a flat list. */
+export function refusalParts(
+  accept: string | undefined,
+  refusal: Refusal,
+): { readonly headers: string[]; readonly body: string } {
+  const isJson = WANTS_JSON.test(accept ?? "");
   const body = isJson ? problemOf(refusal) : `${refusal.detail}\n`;
   const type = isJson ? "application/problem+json" : "text/plain; charset=utf-8";
   const headers = ["Content-Type", type, "Content-Length", String(Buffer.byteLength(body))];
@@ -22,9 +33,7 @@ export function sendRefusal(
   if (revision !== undefined) headers.push("Varve-Revision", revision);
   if (retryAfterSeconds !== undefined) headers.push("Retry-After", String(retryAfterSeconds));
   headers.push(...more);
-  onAnswer?.(refusal.code, headers);
-  res.writeHead(refusal.code, STATUS_CODES[refusal.code] ?? "", headers);
-  res.end(body);
+  return { headers, body };
 }
 
 function problemOf({ code, detail, host, revision, instance }: Refusal): string {

@@ -8,6 +8,7 @@ export interface Backend {
   /** The name without the namespace, as clients are told it. */
   readonly revision: string;
   limits: BackendLimits;
+  protocol: "http1" | "h2c";
   why: string | undefined;
   /** Deleted, though a route still sends it a share: such requests are refused at once. */
   isGone: boolean;
@@ -46,7 +47,8 @@ export interface Waiter {
 export function makeBackend(id: string, limits: BackendLimits): Backend {
   const revision = id.slice(id.lastIndexOf("/") + 1);
   const queue = new WaitList<Waiter>();
-  const state = { why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
+  const protocol = "http1" as const;
+  const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
   return { id, revision, limits, ...state, load: new LoadMeter(), queue };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Fleet } from "./fleet.ts";
-import type { Address } from "./listener.ts";
+import type { Address } from "./front.ts";
 import { backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
 
 const rig = new Rig();

@@ -5,7 +5,7 @@ import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { signal } from "../base/process.ts";
-import type { Address } from "./listener.ts";
+import type { Address } from "./front.ts";
 import { Member, type MemberEvents } from "./member.ts";
 import { PROTOCOL } from "./protocol.ts";
 import { WorkerFiles, type WorkerRecord } from "./worker_files.ts";

@@ -1,8 +1,8 @@
 import { batchesOf } from "./batches.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Crew, type CrewOptions } from "./crew.ts";
+import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
-import type { Address } from "./listener.ts";
 import type { Member } from "./member.ts";
 import { type Change, isSameVersion, type Version, type WorkerHello } from "./protocol.ts";
 import type { BackendSpec, Gateway, Load, RouteSpec } from "./route_table.ts";

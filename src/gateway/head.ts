@@ -47,7 +47,7 @@ const BODILESS = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 const REVISION = "varve-revision";
 
 /** The headers an instance gets, as a flat list of names and values. */
-export function requestHeaders(head: RequestHead, client: string): string[] {
+export function requestHeaders(head: RequestHead, client: string, proto = "http"): string[] {
   const { rawHeaders, authority } = head;
   const named = namedByConnection(rawHeaders);
   const hops = new Map<string, string>();
@@ -69,7 +69,7 @@ export function requestHeaders(head: RequestHead, client: string): string[] {
   else if (!hasLength && !BODILESS.has(head.method)) headers.push("Content-Length", "0");
   if (head.upgrade !== undefined) headers.push("Connection", "Upgrade", "Upgrade", head.upgrade);
   else if (takesTrailers) headers.push("Connection", "TE, keep-alive", "TE", "trailers");
-  addForwarded(headers, { hops, authority, client });
+  addForwarded(headers, { hops, authority, client, proto });
   return headers;
 }
 
@@ -163,9 +163,10 @@ interface Seen {
   readonly hops: ReadonlyMap<string, string>;
   readonly authority: string;
   readonly client: string;
+  readonly proto: string;
 }
 
-function addForwarded(headers: string[], { hops, authority, client }: Seen): void {
+function addForwarded(headers: string[], { hops, authority, client, proto }: Seen): void {
   const seen: Hops = {
     forwarded: hops.get("forwarded"),
     forwardedFor: hops.get("x-forwarded-for"),
@@ -173,7 +174,7 @@ function addForwarded(headers: string[], { hops, authority, client }: Seen): voi
     forwardedProto: hops.get("x-forwarded-proto"),
     client,
     host: authority,
-    proto: "http",
+    proto,
   };
   headers.push("Forwarded", forwardedOf(seen), "X-Forwarded-For", forwardedForOf(seen));
   headers.push("X-Forwarded-Host", seen.forwardedHost ?? authority);

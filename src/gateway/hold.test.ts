@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { every, systemClock } from "../base/clock.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Address } from "./listener.ts";
+import type { Address } from "./front.ts";
 import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
 import type { BackendLimits, EndpointSpec } from "./route_table.ts";
 

@@ -1,24 +1,17 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import { Server as NetServer, type Socket } from "node:net";
-import type { Clock } from "../base/clock.ts";
+import type { Socket } from "node:net";
 import { linger, parserAnswer, sendRefusal, whole } from "./answer.ts";
 import { Exchange, type ExchangeOptions, type ExchangeParts } from "./exchange.ts";
+import { Crossing } from "./h2/crossing.ts";
+import { PlainCaller } from "./h2/plain_caller.ts";
+import type { Sessions } from "./h2/sessions.ts";
 import { LIMITS } from "./limits.ts";
-import { pickBackend } from "./pick.ts";
-import { type Refusal, unknownHost } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
 import { askedBy, isRefusal, isUpgradable, readRequest } from "./request.ts";
-import type { RouteTable } from "./table.ts";
+import { type Routing, routeRequest } from "./route.ts";
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface ListenerOptions extends ExchangeParts {
-  readonly clock: Clock;
-  readonly rules: RouteTable;
-  /** Whether a host that is not in the table is one that no service has. */
-  readonly isSettled: () => boolean;
+export interface ListenerOptions extends ExchangeParts, Routing {
+  readonly sessions: Sessions;
 }
 
 type Way = Pick<ExchangeOptions, "isExpecting" | "raw">;
@@ -34,6 +27,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #open = new Set<ServerResponse>();
+  readonly #sockets = new Set<Socket>();
   #isClosing = false;
 
   constructor(options: ListenerOptions) {
@@ -51,7 +45,8 @@ export class Listener {
     });
     // They are bounded by their bytes; Node would drop those over a number without a word.
     this.#server.maxHeadersCount = 0;
-    this.#server.maxConnections = LIMITS.connectionsMax;
+    // It listens to no port of its own, and begins to look after connections with this.
+    this.#server.emit("listening");
     this.#server.on("request", (req, res) => this.#take(req, res, PLAIN));
     this.#server.on("checkContinue", (req, res) => this.#take(req, res, EXPECTING));
     this.#server.on("upgrade", (req, socket, first) => this.#upgrade(req, socket as Socket, first));
@@ -62,39 +57,25 @@ export class Listener {
     this.#server.on("clientError", (error, socket) => this.#refuse(socket as Socket, error));
   }
 
-  /** Port 0 is any free one; answers with the one it is. Several processes may share one. */
-  async listen({ host, port }: Address): Promise<Address> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    const reusePort = process.platform === "linux";
-    this.#server.listen({ host, port, reusePort, backlog: 4096 }, resolve);
-    await promise;
-    this.#server.off("error", reject);
-    const address = this.#server.address();
-    return { host, port: typeof address === "object" && address !== null ? address.port : port };
+  /** A connection, of which bytes may have been read and put back. */
+  take(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    this.#server.emit("connection", socket);
+    process.nextTick(() => socket.resume());
   }
 
   /**
-   * Takes no more connections, and lets open requests finish. A client whose connection is idle
-   * may use it a last time for a moment, since it may be about to. Resolves when all are closed.
+   * Lets open requests finish. A client whose connection is idle may use it a last time for a
+   * moment, since it may be about to. Resolves when all are closed.
    */
   async close(): Promise<void> {
     this.#isClosing = true;
     for (const res of this.#open) if (!res.headersSent) res.shouldKeepAlive = false;
-    // What the kernel has queued for a listening socket is reset when that closes. Right after
-    // the poll phase of this loop, which has just emptied the queue, that is as good as nothing.
-    await new Promise((resolve) => setImmediate(resolve));
-    const closed = Promise.withResolvers<void>();
-    // The close of `Server` itself would not wait for those who are about to.
-    NetServer.prototype.close.call(this.#server, () => closed.resolve());
-    let isClosed = false;
-    void closed.promise.then(() => {
-      isClosed = true;
-    });
     const { clock } = this.#options;
     const farewell = clock.elapsed() + LIMITS.farewellMs;
-    while (!isClosed) {
-      await Promise.race([closed.promise, clock.sleep(SWEEP_MS)]);
+    while (this.#sockets.size > 0) {
+      await clock.sleep(SWEEP_MS);
       if (clock.elapsed() > farewell) this.#server.closeIdleConnections();
     }
   }
@@ -105,7 +86,7 @@ export class Listener {
     // A client that goes away is noticed by its answer, which closes.
     req.on("error", () => {});
     if (this.#isClosing) res.shouldKeepAlive = false;
-    const { rules, isSettled } = this.#options;
+    const { clock } = this.#options;
     const inbound = readRequest(req, way.raw !== undefined);
     if (isRefusal(inbound)) {
       // Whoever sends such a thing may mean what follows it in another way than we would.
@@ -113,29 +94,16 @@ export class Listener {
       sendRefusal(req, res, inbound);
       return;
     }
-    const rule = rules.get(inbound.host);
-    if (rule === undefined) {
-      this.#turnAway(req, res, unknownHost(inbound.host, isSettled()));
-      return;
-    }
-    const { special } = rule;
-    if (special === undefined) {
-      const backend = pickBackend(rule);
-      new Exchange(this.#options, {
-        req,
-        res,
-        inbound,
-        backend,
-        course: undefined,
-        ...way,
-      }).start();
-      return;
-    }
-    special.admit(askedBy(req, inbound), {
-      go: (course) => {
+    routeRequest(this.#options, inbound.host, {
+      asked: () => askedBy(req, inbound),
+      go: (backend, course) => {
         if (res.destroyed) return;
-        const { backend } = course;
-        new Exchange(this.#options, { req, res, inbound, backend, course, ...way }).start();
+        if (backend.protocol === "http1") {
+          new Exchange(this.#options, { req, res, inbound, backend, course, ...way }).start();
+          return;
+        }
+        const caller = new PlainCaller({ req, res, inbound, isExpecting: way.isExpecting, clock });
+        new Crossing(this.#options, { caller, backend, course }).start();
       },
       refuse: (refusal) => this.#turnAway(req, res, refusal),
     });

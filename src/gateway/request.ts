@@ -61,7 +61,7 @@ export function isUpgradable({ headers }: IncomingMessage): boolean {
   return coding === undefined && Number(length) === 0;
 }
 
-export function isRefusal(read: Inbound | Refusal): read is Refusal {
+export function isRefusal<T extends object>(read: T | Refusal): read is Refusal {
   return "code" in read;
 }
 

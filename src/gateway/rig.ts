@@ -17,7 +17,7 @@ import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { Fleet, type FleetOptions } from "./fleet.ts";
-import type { Address } from "./listener.ts";
+import type { Address } from "./front.ts";
 import type { BackendLimits, BackendSpec, EndpointSpec, RouteSpec } from "./route_table.ts";
 import { WorkerFiles } from "./worker_files.ts";
 import { kill } from "./worker_process.ts";

@@ -95,6 +95,8 @@ export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];
   /** Why there are none, to tell those who waited in vain. */
   readonly why?: string;
+  /** What its instances speak: HTTP/1.1 when left out, or HTTP/2 without being asked first. */
+  readonly protocol?: "h2c";
   readonly limits: BackendLimits;
 }
 

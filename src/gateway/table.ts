@@ -131,6 +131,7 @@ export class Table {
     this.#backendSpecs.set(spec.id, spec);
     backend.limits = spec.limits;
     backend.why = spec.why;
+    backend.protocol = spec.protocol ?? "http1";
     backend.isGone = false;
     this.#swapEndpoints(backend, spec.endpoints);
     this.#options.changed(backend);

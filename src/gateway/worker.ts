@@ -19,7 +19,7 @@ const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });
 
 let address = { host, port };
-const { table, hold, seats, drains, listener } = makeDataPlane({
+const { table, hold, seats, drains, front } = makeDataPlane({
   clock,
   chance: systemChance,
   isSettled: () => control.isSettled,
@@ -32,7 +32,7 @@ const control = new ControlPort({
   token,
   address: () => address,
   open: async () => {
-    address = await listener.listen(address);
+    address = await front.listen(address);
     log.info(address, "serving");
     return address.port;
   },
@@ -50,7 +50,7 @@ process.on("SIGTERM", () => {
   isEnding = true;
   log.info({}, "ending: open requests may finish");
   const deadline = clock.sleep(LIMITS.drainMs);
-  void Promise.race([listener.close(), deadline]).then(() => {
+  void Promise.race([front.close(), deadline]).then(() => {
     control.close();
     rmSync(path, { force: true });
     process.exit(0);

@@ -97,6 +97,7 @@ export function backendFor(
     id: pathOf(metadata),
     endpoints,
     ...(endpoints.length === 0 && why !== "" && { why }),
+    ...(containerOf(revision).ports?.[0]?.name === "h2c" && { protocol: "h2c" as const }),
     limits: {
       timeoutMs: timeoutSeconds * 1000,
       ...(start !== undefined && { responseStartTimeoutMs: start * 1000 }),

@@ -1,0 +1,130 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
+import type { Writable } from "node:stream";
+import type { Outcome } from "../attempt.ts";
+import type { Endpoint } from "../backend.ts";
+import type { Inbound } from "../request.ts";
+import type { Errand, ErrandEvents } from "./errand.ts";
+import { fieldsObject, plainFields, streamRequest } from "./fields.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface StreamErrandOptions {
+  readonly endpoint: Endpoint;
+  readonly sessions: Sessions;
+  readonly head: Inbound;
+  readonly headers: readonly string[];
+  readonly events: ErrandEvents;
+}
+
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } =
+  constants;
+
+/** A request to an instance of HTTP/2, by prior knowledge: one stream of one of its sessions. */
+export class StreamErrand implements Errand {
+  readonly #options: StreamErrandOptions;
+  readonly #stream: ClientHttp2Stream;
+  readonly #isReused: boolean;
+  #isConnected = false;
+  #isAnswered = false;
+  #isBodyBegun = false;
+  #isOver = false;
+  #rawTrailers: readonly string[] = [];
+  #sent: readonly [string, string][] = [];
+  #error: NodeJS.ErrnoException | undefined;
+
+  constructor(options: StreamErrandOptions) {
+    this.#options = options;
+    const { endpoint, sessions, head, headers, events } = options;
+    const fields = streamRequest(head, headers, "http");
+    const { session, stream } = sessions.request(endpoint, fields, !head.hasBody);
+    this.#stream = stream;
+    this.#isReused = !session.connecting;
+    this.#listen();
+    if (session.connecting) {
+      session.once("connect", () => this.#connected());
+      events.connecting();
+    } else queueMicrotask(() => this.#connected());
+    this.#watch(session);
+  }
+
+  get body(): Writable {
+    return this.#stream;
+  }
+
+  flushHead(): void {
+    // Heads of streams go out by themselves.
+  }
+
+  bodyBegan(): void {
+    this.#isBodyBegun = true;
+  }
+
+  trail(pairs: readonly [string, string][]): void {
+    this.#sent = pairs;
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    if (!this.#stream.closed) this.#stream.close(NGHTTP2_CANCEL);
+    this.#over();
+  }
+
+  #listen(): void {
+    const stream = this.#stream;
+    const { events } = this.#options;
+    stream.on("wantTrailers", () => stream.sendTrailers(fieldsObject(this.#sent)));
+    stream.on("headers", (headers, _, raw: readonly string[] = []) => {
+      events.informed(headers[":status"] ?? 100, plainFields(raw));
+    });
+    stream.on("response", (headers, flags, raw: readonly string[] = []) => {
+      this.#isAnswered = true;
+      const code = headers[":status"] ?? 502;
+      const isBodyless = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
+      const rawHeaders = plainFields(raw);
+      const rawTrailers = () => this.#rawTrailers;
+      // Node ends the body as well when the instance took its answer back.
+      const isTorn = () => stream.rstCode !== NGHTTP2_NO_ERROR;
+      const rest = { body: stream, rawTrailers, isBodyless, isTorn };
+      events.answered({ code, reason: "", rawHeaders, ...rest });
+    });
+    stream.on("trailers", (headers, _, raw?: readonly string[]) => {
+      const pairs = Object.entries(headers).map(([name, value]) => [name, String(value)]);
+      this.#rawTrailers = raw ?? pairs.flat();
+    });
+    stream.on("error", (error) => {
+      this.#error ??= error;
+    });
+    stream.on("close", () => this.#over());
+  }
+
+  /** A session that ends takes its streams along, and knows better why. */
+  #watch(session: ClientHttp2Session): void {
+    const failed = (error: Error) => {
+      this.#error = error;
+    };
+    session.prependListener("error", failed);
+    this.#stream.once("close", () => session.off("error", failed));
+  }
+
+  #connected(): void {
+    if (this.#stream.destroyed || this.#isConnected) return;
+    this.#isConnected = true;
+    this.#options.events.connected();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.events.over(this.#outcome(), this.#error);
+  }
+
+  #outcome(): Outcome {
+    if (this.#isAnswered) return "answered";
+    if (!this.#isConnected) return "unreached";
+    if (this.#isBodyBegun) return "broken";
+    // Both say that nothing was done with it (RFC 9113, 8.7).
+    const isRefused = this.#stream.rstCode === NGHTTP2_REFUSED_STREAM;
+    const isSafe = this.#isReused && IDEMPOTENT.has(this.#options.head.method);
+    return isRefused || isSafe ? "stale" : "broken";
+  }
+}
