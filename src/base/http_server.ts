@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 
 /** One request, as a handler sees it. */
@@ -18,7 +18,10 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
-/** What goes back: a value as JSON, text or bytes as they are, or a stream that is written to. */
+/**
+ * What goes back: a value as JSON, text, bytes or a `Readable` as they are, or a stream that is
+ * written to. A `Readable` goes at the speed of the caller, and is destroyed when they leave.
+ */
 export interface Answer {
   readonly code: number;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
@@ -155,7 +158,8 @@ async function send(reply: FastifyReply, answer: Answer, onError: OnError) {
     );
     return;
   }
-  if (body === undefined || typeof body === "string" || Buffer.isBuffer(body)) {
+  const isAsItIs = typeof body === "string" || Buffer.isBuffer(body) || body instanceof Readable;
+  if (body === undefined || isAsItIs) {
     await reply.send(body);
     return;
   }

@@ -1,4 +1,5 @@
 import { APPLY } from "./apply.ts";
+import { BACKUP } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { DELETE } from "./delete.ts";
@@ -8,6 +9,7 @@ import { GC } from "./gc.ts";
 import { GET } from "./get.ts";
 import { LOGS } from "./logs.ts";
 import { OPEN } from "./open.ts";
+import { RESTORE } from "./restore.ts";
 import { REVISIONS } from "./revisions.ts";
 import { ROLLBACK } from "./rollback.ts";
 import { SAMPLE } from "./sample.ts";
@@ -22,6 +24,7 @@ const TOLD: readonly Command[] = [
   ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
   ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, GC],
   ...[GET, APPLY],
+  ...[BACKUP, RESTORE],
   ...[VERSION, SAMPLE],
 ];
 

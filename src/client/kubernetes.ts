@@ -214,6 +214,19 @@ export class KubernetesClient implements Client, AsyncDisposable {
     await (await this.#send(request, this.#streams)).discard();
   }
 
+  /** A backup of the whole server, as a tar archive. With the keys it lets whoever has it in. */
+  async *backup(
+    { images, keys }: { readonly images: boolean; readonly keys: boolean },
+    options: CallOptions = {},
+  ): AsyncIterable<Uint8Array> {
+    const url = `/backup${keys ? "/keys" : ""}${queryOf({ images })}`;
+    try {
+      yield* (await this.#send({ url, ...signalOf(options) }, this.#streams)).body;
+    } catch (thrown) {
+      throw this.#lost(thrown);
+    }
+  }
+
   /** What the server says of itself: `gitVersion` and more. */
   async version(options: CallOptions = {}): Promise<Readonly<Record<string, string>>> {
     return await this.#json({ url: "/version", ...signalOf(options) });

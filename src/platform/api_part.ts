@@ -6,6 +6,7 @@ import type { Fleet } from "../gateway/fleet.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
 import { makeApiServer } from "../server/api_server.ts";
 import type { Authenticator } from "../server/authentication.ts";
+import type { Backups } from "../server/backup_routes.ts";
 import type { ServerContext } from "../server/context.ts";
 import type { PodLogs } from "../server/pod_log.ts";
 import type { Uploads } from "../server/upload_routes.ts";
@@ -24,6 +25,7 @@ export interface ApiPartDeps {
   readonly authenticator: Authenticator;
   readonly podLogs: PodLogs;
   readonly uploads: Uploads;
+  readonly backups: Backups;
   readonly gateway: Fleet;
   readonly log: Log;
 }
@@ -36,9 +38,9 @@ export class ApiPart implements Part {
 
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
-    const { context, authenticator, podLogs, uploads, credentials, log } = deps;
+    const { context, authenticator, podLogs, uploads, backups, credentials, log } = deps;
     this.#server = makeApiServer({
-      ...{ context, authenticator, podLogs, uploads, log },
+      ...{ context, authenticator, podLogs, uploads, backups, log },
       tls: credentials.server,
       version: VERSION,
       troubles: () => this.troubles(),

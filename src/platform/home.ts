@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -39,4 +40,16 @@ export async function makeHome({ path, pki }: Home): Promise<void> {
     const way = "choose another with --home, or make it writable";
     throw new Error(`Cannot use the home "${path}": ${why}; ${way}`, { cause: thrown });
   }
+}
+
+/** A note that a restore was begun here. While it stands, what is in the home may be a part. */
+export function restoreNoteIn({ path }: Home): string {
+  return join(path, "restoring.note");
+}
+
+/** Throws an `Error` when a restore was begun in this home, and has not ended. */
+export function checkRestored(home: Home): void {
+  if (!existsSync(restoreNoteIn(home))) return;
+  const way = 'run "varve restore BACKUP --replace" again, to its end';
+  throw new Error(`Cannot use the home "${home.path}": a restore was begun, and not ended; ${way}`);
 }

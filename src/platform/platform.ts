@@ -8,6 +8,7 @@ import { eventRecorder } from "../control/recorder.ts";
 import { ADMINISTRATOR, tokenAuthenticator } from "../server/authentication.ts";
 import { openDiskStore } from "../store/disk.ts";
 import { ApiPart, addressingOf } from "./api_part.ts";
+import { backupsOf } from "./backup.ts";
 import { CatchUp } from "./catch_up.ts";
 import { CollectRevisions } from "./collect_revisions.ts";
 import type { Config } from "./config.ts";
@@ -16,7 +17,7 @@ import { credentialsFor } from "./credentials.ts";
 import { DefaultNamespace } from "./default_namespace.ts";
 import { makeDrivers } from "./drivers.ts";
 import type { Endpoints } from "./endpoints.ts";
-import { homeAt, makeHome } from "./home.ts";
+import { checkRestored, homeAt, makeHome } from "./home.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
@@ -43,8 +44,11 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   await using started = new AsyncDisposableStack();
   const home = homeAt(config.home);
   await makeHome(home);
+  checkRestored(home);
   const credentials = await credentialsFor(config.api.host, { directory: home.pki, ...deps });
   const store = started.use(await openDiskStore({ path: home.store, log: deps.log }));
+  // Once more: now that we have its lock, no restore begins.
+  checkRestored(home);
   const cache = started.use(new LocalCache(store, KINDS));
   const context = { kinds: KINDS, store, ...deps };
   const client = localClient(context);
@@ -59,6 +63,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     authenticator: tokenAuthenticator({ [credentials.token]: ADMINISTRATOR }),
     podLogs: podLogsOf({ runtime, builder, cache }),
     uploads: uploadsTo(images),
+    backups: backupsOf({ home, store, ...deps }),
   });
   const controllers = makeControllers({
     ...{ ...shared, ...drivers },

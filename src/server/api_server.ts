@@ -10,6 +10,7 @@ import {
 import type { Log } from "../base/log.ts";
 import type { ApiRoute } from "./api_route.ts";
 import type { Authenticator } from "./authentication.ts";
+import { type Backups, backupRoutes } from "./backup_routes.ts";
 import type { Caller, ServerContext } from "./context.ts";
 import {
   aggregatedDiscovery,
@@ -37,6 +38,8 @@ export interface ApiServerDeps {
   readonly troubles: () => readonly string[];
   readonly podLogs: PodLogs;
   readonly uploads: Uploads;
+  /** Without it none can be made. */
+  readonly backups?: Backups;
 }
 
 /** What one object may hold on the wire, as in Kubernetes. */
@@ -71,6 +74,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...viewRoutes(context),
     podLogRoute(deps.podLogs, context),
     ...uploadRoutes(deps.uploads),
+    ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
   ];
 }
 

@@ -11,6 +11,7 @@ import { type Loaded, load, resourceIn } from "./load.ts";
 import type { LogFile, Row } from "./log_file.ts";
 import { type LogFileOptions, openLogFile } from "./open_log_file.ts";
 import { closed, expired } from "./refusal.ts";
+import { FileSnapshot, type Snapshot } from "./snapshot.ts";
 import { openRefusal } from "./sqlite_error.ts";
 import {
   type Change,
@@ -68,6 +69,8 @@ export class DiskStore implements Store {
   readonly #waiting: Waiting[] = [];
   #isFlushDue = false;
   #sweeping: Promise<void> = Promise.resolve();
+  /** Open ones. What they have yet to read is not swept away. */
+  #snapshots = 0;
   #closing: Promise<void> | undefined;
 
   constructor(file: LogFile, { live, revision, compactedRevision, log }: Loaded & Logged) {
@@ -123,6 +126,18 @@ export class DiskStore implements Store {
     })();
     this.#sweeping = sweeping;
     await sweeping;
+  }
+
+  /** What is stored now, for a backup: while it is open, others read and write as ever. */
+  snapshot(): Snapshot {
+    this.#checkOpen();
+    this.#snapshots += 1;
+    return new FileSnapshot(this.#file, {
+      revision: this.#revision,
+      revisions: new Set(this.#live.revisions()),
+      check: () => this.#checkOpen(),
+      onClose: () => this.#release(),
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -239,7 +254,15 @@ export class DiskStore implements Store {
 
   async #sweep(): Promise<void> {
     do await turn();
-    while (this.#closing === undefined && this.#file.sweep());
+    while (this.#closing === undefined && this.#snapshots === 0 && this.#file.sweep());
+  }
+
+  /** What could not be swept meanwhile is swept now. */
+  #release(): void {
+    this.#snapshots -= 1;
+    if (this.#snapshots > 0 || this.#closing !== undefined) return;
+    const failed = (thrown: unknown) => this.#log.warn({ err: thrown }, "cannot sweep the store");
+    this.compact(0).catch(failed);
   }
 
   #checkOpen(): void {

@@ -17,6 +17,13 @@ export class Live {
     return this.#slots.size;
   }
 
+  /** The revision that each was put at. */
+  *revisions(): Iterable<number> {
+    for (const { resource } of this.#slots.values()) {
+      if (resource !== undefined) yield Number(resource.metadata.resourceVersion);
+    }
+  }
+
   at(key: string): Resource | undefined {
     return this.#slots.get(key)?.resource;
   }

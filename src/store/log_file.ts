@@ -91,6 +91,11 @@ export class LogFile implements Disposable {
     }
   }
 
+  /** Some of the rows after revision `after` up to `last`, oldest first, whatever is missing. */
+  page(after: number, last: number): readonly Row[] {
+    return this.#statements.between.all(after, last, PAGE_ROWS).map((raw) => this.#checked(raw));
+  }
+
   at(revision: number): Row {
     const raw = this.#statements.at.get(revision);
     if (raw === undefined) throw this.damaged(`revision ${revision} is missing`);
@@ -111,6 +116,14 @@ export class LogFile implements Disposable {
   /** Notes durably that what is up to `revision` is forgotten. `sweep` then makes it so. */
   forget(revision: number): void {
     this.#transact(() => this.#statements.compact.run(revision));
+  }
+
+  /** Lets the log go on after `revision`, with all before it forgotten, and nothing to sweep. */
+  beginAfter(revision: number): void {
+    this.#transact(() => {
+      this.#statements.compact.run(revision);
+      this.#statements.sweep.run(revision);
+    });
   }
 
   /** Removes some of what was forgotten. Says whether there is more. */

@@ -55,6 +55,7 @@ const OF_FILES: Readonly<Record<string, Refusal>> = {
 /** SQLITE_IOERR, SQLITE_FULL, and SQLITE_CANTOPEN for a -wal that cannot be made. */
 const NO_ROOM_CODES: readonly unknown[] = [10, 13, 14];
 const IO_ERROR = 10;
+const LOCKED = 5;
 
 /** What to say when the store at `path` cannot be opened. */
 export function openRefusal(path: string, thrown: unknown): ApiError {
@@ -82,6 +83,11 @@ export function writeRefusal(path: string, thrown: unknown): ApiError {
 /** Whether a commit that failed so may be found in the log after a crash all the same. */
 export function isInDoubt(thrown: unknown): boolean {
   return codeOf(thrown) === IO_ERROR;
+}
+
+/** Whether it failed because another process has the database. */
+export function isLocked(thrown: unknown): boolean {
+  return codeOf(thrown) === LOCKED;
 }
 
 function refusalOf(thrown: unknown): Refusal {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -13,6 +15,8 @@ export interface Story {
   readonly title: string;
   readonly act: (place: Place) => Promise<void>;
 }
+
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
 type Files = Readonly<Record<string, string>>;
 
@@ -48,6 +52,26 @@ export class Place implements AsyncDisposable {
     const ended = await this.run(line, ...more);
     assert.equal(ended.code, 0, `varve ${line}: ${ended.out}${ended.err}`);
     return ended;
+  }
+
+  /** Where something is, or will be, in the directory here. */
+  at(path: string): string {
+    return join(this.directory, path);
+  }
+
+  /** Runs the program itself, in a process of its own. */
+  async main(...args: readonly string[]): Promise<Ended> {
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
+    const options = { cwd: this.directory, env, stdio: ["ignore", "pipe", "pipe"] as const };
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      ...options,
+      stdio: [...options.stdio],
+    });
+    const closed = once(child, "close");
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    const [code] = await closed;
+    return { code, out, err };
   }
 
   /** What a command line prints, read as JSON. */
