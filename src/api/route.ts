@@ -5,6 +5,7 @@ import { SERVING } from "./group.ts";
 import type { Kind } from "./kind.ts";
 import type { Resource } from "./meta.ts";
 import { normal } from "./normal.ts";
+import { rollout } from "./rollout.ts";
 import { checkServingMeta, withAuthors } from "./serving.ts";
 import { checkTraffic, trafficTarget, withTrafficDefaults } from "./traffic.ts";
 import { denied, missing } from "./violation.ts";
@@ -26,7 +27,12 @@ export const addressFields = {
   traffic: t.Optional(t.Array(trafficTarget)),
 };
 
-const status = t.Object({ ...servingStatusFields, ...addressFields });
+const status = t.Object({
+  ...servingStatusFields,
+  ...addressFields,
+  /** Gradual moves to a latest Revision that are under way. */
+  rollouts: t.Optional(t.Array(rollout)),
+});
 
 export type RouteStatus = Value<typeof status>;
 

@@ -91,10 +91,16 @@ function urlAt(scheme: "http" | "https", { host, port }: At): string {
   return `${scheme}://${host}${isUsual ? "" : `:${port}`}`;
 }
 
+/** A target, and the Revision that its requests go to. */
+export interface Named {
+  readonly target: TrafficTarget;
+  readonly revisionName: string;
+}
+
 /** The targets as status tells them: Revisions alone, in the order of the spec, tags with URLs. */
 export function trafficStatus(
   route: Route,
-  targets: readonly { readonly target: TrafficTarget; readonly revisionName: string }[],
+  targets: readonly Named[],
   addressing: Addressing,
 ): readonly TrafficTarget[] {
   return targets.map(({ target, revisionName }) => {

@@ -4,8 +4,10 @@ import { isReason } from "../../api/error.ts";
 import { LABEL } from "../../api/labels.ts";
 import { type ObjectKey, pathOf } from "../../api/meta.ts";
 import { REVISION } from "../../api/revision.ts";
+import type { Rollout } from "../../api/rollout.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Controller, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { References } from "../../control/references.ts";
@@ -19,10 +21,12 @@ import {
   urlOf,
 } from "./desired.ts";
 import { keyIn } from "./references.ts";
+import { rolledOut } from "./rollout.ts";
 import { type Listers, resolveTargets } from "./targets.ts";
 
 export interface RouteDeps extends Listers {
   readonly gateway: Gateway;
+  readonly clock: Clock;
   readonly addressing: () => Addressing;
   /** Who routes to "Configuration/…" and "Revision/…". */
   readonly references: References<Route>;
@@ -71,7 +75,11 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const named = targets.map(({ target, revision }) => {
     return { target, revisionName: revision.metadata.name };
   });
-  const wanted = assigned.status === "True" ? trafficStatus(route, named, addressing) : undefined;
+  const nowMs = deps.clock.now();
+  const isThere = (key: ObjectKey) => deps.revisions.get(key) !== undefined;
+  const rolled = rolledOut(route, named, { nowMs, isThere });
+  const isAssigned = assigned.status === "True";
+  const wanted = isAssigned ? trafficStatus(route, rolled.named, addressing) : undefined;
   const taken = wanted && hostTaken(route, wanted, deps);
   // What is wrong with one target moves nothing: requests go where they went (ERR-3, §4.8).
   const last = route.status?.traffic;
@@ -86,15 +94,20 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
       : await program(route, { traffic, assigned, addressing, gateway: deps.gateway });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
-  const served = programmed.status === "True" ? traffic : last;
-  const isSlow = traffic !== undefined && programmed.status !== "True";
+  const isServed = programmed.status === "True";
+  const served = isServed ? traffic : last;
+  const isMoved = isServed && traffic === wanted;
+  const rollouts = (isMoved ? rolled.rollouts : route.status?.rollouts) ?? [];
+  const isSlow = traffic !== undefined && !isServed;
+  const againMs = isSlow ? AGAIN_MS : nextStepMs(rollouts, nowMs);
   return {
     status: {
       ...address,
       ...(served !== undefined && { traffic: served }),
-      ...conditionsFrom(assigned, ingress),
+      ...(rollouts.length > 0 && { rollouts }),
+      ...conditionsFrom([assigned, CERTIFICATE, ingress], rollouts),
     },
-    ...(isSlow && { requeueAfterMs: AGAIN_MS }),
+    ...(againMs !== undefined && { requeueAfterMs: againMs }),
   };
 }
 
@@ -143,9 +156,26 @@ async function program(route: Route, programming: Programming): Promise<Conditio
   }
 }
 
-function conditionsFrom(assigned: Condition, ingress: Condition) {
-  const message = "TLS is not set up for this domain.";
-  const certificate = { ...ok("CertificateProvisioned"), reason: "TLSNotEnabled", message };
-  const parts = [assigned, certificate, ingress];
-  return { conditions: [...parts, readyFrom(parts)] };
+const CERTIFICATE: Condition = {
+  ...ok("CertificateProvisioned"),
+  reason: "TLSNotEnabled",
+  message: "TLS is not set up for this domain.",
+};
+
+/** A rollout keeps nobody waiting who waits for Ready (spec/elafros §16 O-4). */
+function conditionsFrom(parts: readonly Condition[], rollouts: readonly Rollout[]) {
+  return { conditions: [...parts, ...rollouts.slice(0, 1).map(progressOf), readyFrom(parts)] };
+}
+
+function progressOf({ revisions, nextStepTime }: Rollout): Condition {
+  const total = revisions.reduce((sum, { percent }) => sum + percent, 0);
+  const { revisionName = "", percent = 0 } = revisions.at(-1) ?? {};
+  const message = `Revision "${revisionName}" has ${percent} of ${total} %, next at ${nextStepTime}.`;
+  return { ...ok("RolloutInProgress"), severity: "Info", reason: "RolloutInProgress", message };
+}
+
+/** How long until the next step of any of them; never 0, which would be at once and again. */
+function nextStepMs(rollouts: readonly Rollout[], nowMs: number): number | undefined {
+  const times = rollouts.map(({ nextStepTime }) => Date.parse(nextStepTime) - nowMs);
+  return times.length === 0 ? undefined : Math.max(1, Math.min(...times));
 }
