@@ -43,6 +43,7 @@ export const DOORS: Readonly<Record<string, string>> = {
   fastify: "src/base/http_server.ts",
   ignore: "src/base/archive.ts",
   "immutable-json-patch": "src/base/json_patch.ts",
+  jose: "src/base/jwt.ts",
   pino: "src/base/log.ts",
   sirv: "src/build/static_site.ts",
   tar: "src/base/archive.ts",

@@ -1,5 +1,6 @@
 /** The API groups and versions of the kinds we serve. */
 export const CORE = "v1";
+export const RBAC = "rbac.authorization.k8s.io/v1";
 export const SERVING = "serving.knative.dev/v1";
 
 /** "serving.example.com/v1" is of the group "serving.example.com"; "v1" is of the group "". */

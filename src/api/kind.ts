@@ -50,12 +50,16 @@ export interface Kind<R extends Resource = Resource> extends KindName {
   /** Everything of it but apiVersion, kind and metadata. */
   readonly schema: ObjectSchema;
   readonly hasStatus: boolean;
+  /** A question: created to be answered, and never stored. */
+  readonly isAnswered?: boolean;
   /** Its values are never repeated in an answer, an event or a log. */
   readonly isSecret?: boolean;
   readonly columns: readonly Column<R>[];
   /** What field selectors may ask for, besides metadata.name and metadata.namespace. */
   readonly fields?: readonly string[];
   readonly refuses?: Refusals;
+  /** Who has this role may create what others may not. */
+  readonly importer?: string;
   /** Fills in what the caller left out. Called before `validate`. */
   prepare?(draft: Draft<R>, writing: Writing<R>): Draft<R>;
   /** What is wrong with it that the schema cannot say. */

@@ -56,6 +56,10 @@ function baseOf({ kind }: Kind, chance: Chance): object | undefined {
   if (kind === "Service") return { spec: { template, traffic } };
   if (kind === "Configuration") return { spec: { template } };
   if (kind === "Revision") return { spec: (template as { readonly spec: unknown }).spec };
+  if (kind === "RoleBinding" || kind === "ClusterRoleBinding") {
+    const subjects = [{ kind: "User", name: "alice" }];
+    return { roleRef: { kind: "ClusterRole", name: "view" }, subjects };
+  }
   const all = { revisionName: "hello-1", percent: 100 };
   return kind === "Route"
     ? { spec: { traffic: [all, { revisionName: "x", tag: "t" }] } }

@@ -8,9 +8,12 @@ import { NAMESPACE } from "./namespace.ts";
 import { NODE } from "./node.ts";
 import { POD } from "./pod.ts";
 import { REVISION } from "./revision.ts";
+import { CLUSTER_ROLE, ROLE } from "./role.ts";
+import { CLUSTER_ROLE_BINDING, ROLE_BINDING } from "./role_binding.ts";
 import { ROUTE } from "./route.ts";
 import { SECRET } from "./secret.ts";
 import { SERVICE } from "./service.ts";
+import { SERVICE_ACCOUNT } from "./service_account.ts";
 
 /** Every kind there is. Routes, discovery, OpenAPI and manifests come from this list. */
 export const KINDS: readonly Kind[] = [
@@ -20,6 +23,11 @@ export const KINDS: readonly Kind[] = [
   NODE,
   POD,
   SECRET,
+  SERVICE_ACCOUNT,
+  ROLE,
+  CLUSTER_ROLE,
+  ROLE_BINDING,
+  CLUSTER_ROLE_BINDING,
   CONFIGURATION,
   REVISION,
   ROUTE,

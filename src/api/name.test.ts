@@ -32,6 +32,10 @@ const NAMES: Readonly<Record<NameRule, Rules>> = {
     good: ["a", "1a", "a.b", "a-b.c-d.0", `${long(63)}.${long(63)}`, long(253)],
     bad: ["", ".", "a.", ".a", "a..b", "a.-b", "A.b", "a_b", "a\n", long(254)],
   },
+  path: {
+    good: ["a", "system:node", "A b", "a.b", "...", "ä", long(253)],
+    bad: ["", ".", "..", "a/b", "a%2f", "a\n", long(254)],
+  },
 };
 
 for (const [rule, { good, bad }] of Object.entries(NAMES)) {

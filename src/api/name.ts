@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 
-/** What a kind asks of its names: Kubernetes' three rules. */
-export type NameRule = "dns1035" | "label" | "subdomain";
+/** What a kind asks of its names: Kubernetes' four rules. */
+export type NameRule = "dns1035" | "label" | "subdomain" | "path";
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const DNS_1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const SEGMENT = /^(?!\.{1,2}$)[^/%\p{Cc}]+$/u;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 const RULES = {
@@ -28,6 +29,11 @@ const RULES = {
     says:
       "a lowercase RFC 1123 subdomain is lower-case letters, digits, '-' and '.', " +
       "and each part begins and ends with a letter or digit",
+  },
+  path: {
+    pattern: SEGMENT,
+    lengthMax: 253,
+    says: "a part of a path is not '.' or '..', and has no '/', no '%' and no control characters",
   },
 } as const;
 

@@ -13,6 +13,7 @@ import { differences } from "./normal.ts";
 import { checkRevisionSpec } from "./revision_check.ts";
 import { normalSpec, withSpecDefaults } from "./revision_defaults.ts";
 import { revisionSpec, type RevisionSpec as Spec } from "./revision_spec.ts";
+import { IMPORTER } from "./role.ts";
 import { CONTROLLER_USER, checkOwnerLabel } from "./serving.ts";
 import { denied, wrong } from "./violation.ts";
 
@@ -80,6 +81,7 @@ export const REVISION: Kind<Revision> = {
   refuses: {
     create: "Revisions come from changes of a Configuration or a Service; change that instead",
   },
+  importer: IMPORTER,
   prepare(draft, writing) {
     const spec = specFor(draft.spec ?? {}, writing);
     return withRoutingTime({ ...draft, spec }, writing);

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { type Clock, systemClock } from "./clock.ts";
 
 /** One request, as a handler sees it. */
 export interface Call {
@@ -10,12 +12,24 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** Each value of a header that may be sent several times. */
+  all(header: string): readonly string[];
+  /** Where it comes from. */
+  readonly address: string;
+  /** Whom a certificate says it is, when one was shown that the clients' authority has signed. */
+  readonly peer: Peer | undefined;
   /** Empty when there was none, and on routes that stream. */
   readonly body: Buffer;
   /** The body as it comes, on routes that stream. */
   readonly stream: Readable | undefined;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
+}
+
+/** The subject of a certificate. */
+export interface Peer {
+  readonly name: string;
+  readonly organizations: readonly string[];
 }
 
 /**
@@ -43,9 +57,24 @@ export interface RouteOptions {
   readonly isStreamed?: boolean;
 }
 
+export interface TlsOptions {
+  readonly key: string;
+  readonly cert: string;
+  /** Whose certificates clients may show, in PEM form. Nobody has to. */
+  readonly clientAuthority?: string;
+}
+
 export interface HttpServerOptions {
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: TlsOptions;
   readonly bodyBytesMax: number;
+  /** How long a head may take to arrive, and then a body that is read as a whole. */
+  readonly headMs?: number;
+  readonly bodyMs?: number;
+  /** How long a body that is streamed may pause. */
+  readonly pauseMs?: number;
+  readonly clock?: Clock;
+  /** Called with each request before its body is read. What it throws is the answer. */
+  readonly onRequest?: (call: Call) => Promise<void> | void;
   /** Turns whatever a handler threw into an answer. */
   readonly onError: (thrown: unknown, call: Call) => Answer;
   /** Answers what no route is for. */
@@ -66,16 +95,16 @@ const STREAM_BYTES_MAX = 2 ** 40;
 /** A reader that leaves more than this unread is cut off. */
 const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 
+const HEAD_MS = 10_000;
+const BODY_MS = 30_000;
+const PAUSE_MS = 60_000;
+/** How often Node looks for heads that take too long. */
+const LOOK_MS = 1000;
+
 /** An HTTP server, by Fastify: routing, limits and errors; handlers take and return values. */
 export function makeHttpServer(options: HttpServerOptions): HttpServer {
-  const { tls, bodyBytesMax, onError, onUnknown } = options;
-  const shared = { bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false };
-  const app = (tls === undefined
-    ? fastify(shared)
-    : fastify({
-        ...shared,
-        https: { ...tls, minVersion: "TLSv1.2" },
-      })) as unknown as FastifyInstance;
+  const { bodyBytesMax, onError, onUnknown, onRequest = () => {} } = options;
+  const app = makeApp(options);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   const adapted = (handler: Handler) => async (request: FastifyRequest, reply: FastifyReply) => {
@@ -83,6 +112,10 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
     await send(reply, await handler(call), (thrown) => void onError(thrown, call));
     return reply;
   };
+  app.addHook("onRequest", async (request, reply) => {
+    await onRequest(callOf(request, reply));
+    limitBody(request, reply, options);
+  });
   app.setErrorHandler(async (thrown, request, reply) => {
     const call = callOf(request, reply);
     await send(reply, onError(translated(thrown, bodyBytesMax), call), () => {});
@@ -98,7 +131,14 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
       app.register((scope, _options, done) => {
         scope.removeAllContentTypeParsers();
         scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-        scope.route({ method, url, handler: adapted(handler), bodyLimit: STREAM_BYTES_MAX });
+        const config = { isStreamed };
+        scope.route({
+          method,
+          url,
+          handler: adapted(handler),
+          bodyLimit: STREAM_BYTES_MAX,
+          config,
+        });
         done();
       });
     },
@@ -109,6 +149,45 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
     },
     [Symbol.asyncDispose]: () => app.close(),
   };
+}
+
+function makeApp({ tls, bodyBytesMax, headMs = HEAD_MS }: HttpServerOptions): FastifyInstance {
+  const timing = { headersTimeout: headMs, connectionsCheckingInterval: Math.min(headMs, LOOK_MS) };
+  const shared = { bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false };
+  if (tls === undefined) return fastify({ ...shared, http: timing }) as unknown as FastifyInstance;
+  const { clientAuthority, ...own } = tls;
+  // Who shows no certificate, or another's, is a client like any other: so never reject here.
+  const clients = clientAuthority !== undefined && {
+    ca: clientAuthority,
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
+  const https = { ...timing, ...own, ...clients, minVersion: "TLSv1.2", handshakeTimeout: headMs };
+  return fastify({ ...shared, https: https as never }) as unknown as FastifyInstance;
+}
+
+/** Cuts off who takes too long to send a body, so that nobody holds a request open for nothing. */
+function limitBody(
+  { raw, routeOptions }: FastifyRequest,
+  reply: FastifyReply,
+  { bodyMs = BODY_MS, pauseMs = PAUSE_MS, clock = systemClock }: HttpServerOptions,
+): void {
+  const { "content-length": length = "0", "transfer-encoding": coding } = raw.headers;
+  if (raw.complete || (length === "0" && coding === undefined)) return;
+  const cut = () => {
+    if (!reply.raw.headersSent) reply.raw.writeHead(408, { connection: "close" }).end();
+    raw.socket.destroySoon();
+  };
+  const { isStreamed = false } = routeOptions.config as { readonly isStreamed?: boolean };
+  if (isStreamed) {
+    raw.socket.setTimeout(pauseMs, cut);
+    reply.raw.once("close", () => void raw.socket.setTimeout(0).off("timeout", cut));
+    return;
+  }
+  const timer = clock.after(bodyMs, cut);
+  const end = () => timer[Symbol.dispose]();
+  raw.once("end", end);
+  reply.raw.once("close", end);
 }
 
 /** What a handler may throw to say that the body is too large; `bytesMax` is the rule. */
@@ -128,22 +207,54 @@ function translated(thrown: unknown, bytesMax: number): unknown {
   return isTooLarge ? new BodyTooLarge(bytesMax) : thrown;
 }
 
+const calls = new WeakMap<FastifyRequest, Call>();
+const peers = new WeakMap<object, Peer | undefined>();
+
+/** One request is one `Call`, from before its body is read until it is answered. */
 function callOf(request: FastifyRequest, reply: FastifyReply): Call {
-  const { method, url, headers, body, params } = request;
+  const known = calls.get(request);
+  if (known !== undefined) return known;
+  const { method, url, headers } = request;
   const at = url.indexOf("?");
   const abort = new AbortController();
   // The request closes when its body ends; only the response tells that the caller has left.
   reply.raw.once("close", () => abort.abort());
-  return {
+  const call: Call = {
     method,
     path: at < 0 ? url : url.slice(0, at),
-    params: (params ?? {}) as Readonly<Record<string, string>>,
+    get params() {
+      return (request.params ?? {}) as Readonly<Record<string, string>>;
+    },
     query: new URLSearchParams(at < 0 ? "" : url.slice(at + 1)),
     headers,
-    body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
-    stream: body !== undefined && !Buffer.isBuffer(body) ? (body as Readable) : undefined,
+    all: (header) => request.raw.headersDistinct[header] ?? [],
+    address: request.raw.socket.remoteAddress ?? "",
+    get peer() {
+      return peerOf(request.raw.socket as TLSSocket);
+    },
+    get body() {
+      return Buffer.isBuffer(request.body) ? request.body : NO_BODY;
+    },
+    get stream() {
+      const { body } = request;
+      return body === undefined || Buffer.isBuffer(body) ? undefined : (body as Readable);
+    },
     signal: abort.signal,
   };
+  calls.set(request, call);
+  return call;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+/** Looked at once for each connection, which costs more than all else about it. */
+function peerOf(socket: TLSSocket): Peer | undefined {
+  if (peers.has(socket)) return peers.get(socket);
+  const { CN: name, O: of = [] } = socket.authorized ? socket.getPeerCertificate().subject : {};
+  const organizations = typeof of === "string" ? [of] : of;
+  const peer = typeof name === "string" && name !== "" ? { name, organizations } : undefined;
+  peers.set(socket, peer);
+  return peer;
 }
 
 async function send(reply: FastifyReply, answer: Answer, onError: OnError) {

@@ -39,8 +39,9 @@ export async function reconcileOnce<R extends Resource>(pass: Pass<R>): Promise<
 async function say<R extends Resource>(
   resource: R,
   status: NonNullable<R["status"]>,
-  { client, clock, signal }: Pass<R>,
+  { controller, client, clock, signal }: Pass<R>,
 ): Promise<R> {
+  if (!controller.kind.hasStatus) return resource;
   const next: R = { ...resource, status: stamped(status, resource, clock) };
   if (isDeepStrictEqual(next.status, resource.status)) return resource;
   return await client.putStatus<R>(next, { signal });

@@ -5,11 +5,13 @@ import type { Log } from "../base/log.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
 import { makeApiServer } from "../server/api_server.ts";
-import type { Authenticator } from "../server/authentication.ts";
+
 import type { Backups } from "../server/backup_routes.ts";
+
 import type { ServerContext } from "../server/context.ts";
 import type { PodLogs } from "../server/pod_log.ts";
 import type { Uploads } from "../server/upload_routes.ts";
+import type { Doors } from "./access.ts";
 import type { Config } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Endpoints, urlAt, writeEndpoints } from "./endpoints.ts";
@@ -22,7 +24,7 @@ export interface ApiPartDeps {
   readonly home: Home;
   readonly credentials: Credentials;
   readonly context: ServerContext;
-  readonly authenticator: Authenticator;
+  readonly doors: Doors;
   readonly podLogs: PodLogs;
   readonly uploads: Uploads;
   readonly backups: Backups;
@@ -38,10 +40,11 @@ export class ApiPart implements Part {
 
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
-    const { context, authenticator, podLogs, uploads, backups, credentials, log } = deps;
+    const { context, config, doors, podLogs, uploads, backups, credentials, log } = deps;
     this.#server = makeApiServer({
-      ...{ context, authenticator, podLogs, uploads, backups, log },
-      tls: credentials.server,
+      ...{ ...doors, context, podLogs, uploads, backups, log },
+      requestsPerSecond: config.access.requestsPerSecond,
+      tls: { ...credentials.server, clientAuthority: credentials.authority.cert },
       version: VERSION,
       troubles: () => this.troubles(),
     });

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { LogLevel } from "../base/log.ts";
+import { ACCESS_SETTINGS, type AccessConfig, readAccess } from "./access_settings.ts";
 
 /** One setting of `varve serve`: how it is given, and what it means. */
 interface Setting {
@@ -52,6 +53,7 @@ export const SETTINGS: readonly Setting[] = [
     otherwise: "1",
     meaning: "gateway processes; two or more outlive the loss of one, and use more cores",
   },
+  ...ACCESS_SETTINGS,
   {
     flag: "log-level",
     variable: "VARVE_LOG_LEVEL",
@@ -84,6 +86,7 @@ export interface Config {
   readonly gateway: Address;
   readonly domain: string;
   readonly workers: number;
+  readonly access: AccessConfig;
   readonly logLevel: LogLevel;
   readonly leavesRunning: boolean;
   readonly hasSample: boolean;
@@ -111,9 +114,11 @@ export function readConfig(
     const { variable = "", otherwise = "" } = SETTINGS.find((it) => it.flag === flag) ?? {};
     return given.get(flag) ?? environment[variable] ?? otherwise;
   };
+  const isNamed = given.has("home") || (environment["VARVE_HOME"] ?? "") !== "";
+  const home = isNamed ? resolve(text("home")) : homeOf(environment);
   return {
-    home:
-      given.has("home") || environment["VARVE_HOME"] ? resolve(text("home")) : homeOf(environment),
+    home,
+    access: readAccess({ text, home, wrong }),
     api: readAddress("api", text("api")),
     gateway: readAddress("gateway", text("gateway")),
     domain: readDomain(text("domain")),

@@ -4,6 +4,7 @@ import { KINDS } from "../api/kinds.ts";
 import type { ObjectKey } from "../api/meta.ts";
 import { POD } from "../api/pod.ts";
 import { REVISION } from "../api/revision.ts";
+import { CLUSTER_ROLE } from "../api/role.ts";
 import { ROUTE, type Route } from "../api/route.ts";
 import { SECRET } from "../api/secret.ts";
 import type { Chance } from "../base/chance.ts";
@@ -15,6 +16,7 @@ import type { Recorder } from "../control/recorder.ts";
 import { References } from "../control/references.ts";
 import type { Gateway } from "../gateway/route_table.ts";
 import type { ImageStore, Registry } from "../oci/oci.ts";
+import { clusterRoleController } from "../reconcilers/access/reconcile.ts";
 import { configurationController } from "../reconcilers/configuration/reconcile.ts";
 import { namespaceController } from "../reconcilers/namespace/reconcile.ts";
 import { podController } from "../reconcilers/pod/reconcile.ts";
@@ -53,6 +55,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   const pods = cache.lister(POD);
   const shared = { ...deps, configurations, revisions, references };
   return [
+    clusterRoleController({ client, clusterRoles: cache.lister(CLUSTER_ROLE) }),
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),
     serviceController({ client, recorder, configurations, routes, revisions }),
     configurationController({ client, recorder, revisions }),

@@ -5,12 +5,16 @@ import { type KeyPair, makeCertificate, whyUseless } from "../base/certificate.t
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { isMissing, replaceFile } from "../base/durable_file.ts";
+import { makeSigningKey } from "../base/jwt.ts";
 
 export interface Credentials {
-  readonly authority: string;
+  /** Signs the server's certificate, and those of users. */
+  readonly authority: KeyPair;
   readonly server: KeyPair;
   /** Lets whoever has it in as administrator. */
   readonly token: string;
+  /** Signs tokens of ServiceAccounts, in PEM form. Without its file, those of before are void. */
+  readonly accountKey: string;
 }
 
 export interface CredentialDeps {
@@ -29,7 +33,8 @@ const TOKEN_BYTES = 32;
 export async function credentialsFor(host: string, deps: CredentialDeps): Promise<Credentials> {
   const authority = await authorityOf(deps);
   const server = await serverOf(host, authority, deps);
-  return { authority: authority.cert, server, token: await tokenOf(deps) };
+  const token = await tokenOf(deps);
+  return { authority, server, token, accountKey: await accountKeyOf(deps) };
 }
 
 async function authorityOf({ directory, clock }: CredentialDeps): Promise<KeyPair> {
@@ -68,6 +73,15 @@ async function tokenOf({ directory, chance }: CredentialDeps): Promise<string> {
   const token = chance.token(TOKEN_BYTES);
   await replaceFile(path, `${token}\n`, { mode: 0o600 });
   return token;
+}
+
+async function accountKeyOf({ directory }: CredentialDeps): Promise<string> {
+  const path = join(directory, "service-account.key");
+  const kept = await read(path);
+  if (kept !== undefined) return kept;
+  const key = makeSigningKey();
+  await replaceFile(path, key, { mode: 0o600 });
+  return key;
 }
 
 /** What clients may call us: where we listen, and this machine by its usual names. */

@@ -22,7 +22,7 @@ export async function writeEndpoints(
 
 /** What lets kubectl, kn and client libraries in as administrator. */
 function kubeconfigFor(server: string, { authority, token }: Credentials): object {
-  const data = Buffer.from(authority).toString("base64");
+  const data = Buffer.from(authority.cert).toString("base64");
   const name = "varve";
   return {
     apiVersion: "v1",

@@ -11,6 +11,7 @@ export interface Home {
   readonly runtime: string;
   readonly gateway: string;
   readonly pki: string;
+  readonly audit: string;
   readonly kubeconfig: string;
   readonly endpoints: string;
 }
@@ -25,6 +26,7 @@ export function homeAt(path: string): Home {
     runtime: at("runtime"),
     gateway: at("gateway"),
     pki: at("pki"),
+    audit: at("audit"),
     kubeconfig: at("kubeconfig"),
     endpoints: at("endpoints.json"),
   };

@@ -5,8 +5,9 @@ import type { Log } from "../base/log.ts";
 import { GarbageCollector } from "../control/garbage_collector.ts";
 import { Manager } from "../control/manager.ts";
 import { eventRecorder } from "../control/recorder.ts";
-import { ADMINISTRATOR, tokenAuthenticator } from "../server/authentication.ts";
+import { Rbac } from "../server/access/rbac.ts";
 import { openDiskStore } from "../store/disk.ts";
+import { makeDoors } from "./access.ts";
 import { ApiPart, addressingOf } from "./api_part.ts";
 import { backupsOf } from "./backup.ts";
 import { CatchUp } from "./catch_up.ts";
@@ -14,6 +15,7 @@ import { CollectRevisions } from "./collect_revisions.ts";
 import type { Config } from "./config.ts";
 import { makeControllers } from "./controllers.ts";
 import { credentialsFor } from "./credentials.ts";
+import { DefaultAccess } from "./default_access.ts";
 import { DefaultNamespace } from "./default_namespace.ts";
 import { makeDrivers } from "./drivers.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -50,7 +52,9 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   // Once more: now that we have its lock, no restore begins.
   checkRestored(home);
   const cache = started.use(new LocalCache(store, KINDS));
-  const context = { kinds: KINDS, store, ...deps };
+  const access = started.use(new Rbac(store));
+  const context = { kinds: KINDS, store, access, ...deps };
+  const doors = started.use(await makeDoors({ config, home, credentials, store, ...deps }));
   const client = localClient(context);
   const recorder = eventRecorder({ client, ...deps });
   const shared = { client, cache, recorder, ...deps };
@@ -60,7 +64,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   );
   const api = new ApiPart({
     ...{ config, home, credentials, context, gateway, log: deps.log },
-    authenticator: tokenAuthenticator({ [credentials.token]: ADMINISTRATOR }),
+    doors,
     podLogs: podLogsOf({ runtime, builder, cache }),
     uploads: uploadsTo(images),
     backups: backupsOf({ home, store, ...deps }),
@@ -78,6 +82,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     gateway,
     new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
     new DefaultNamespace(client),
+    new DefaultAccess(client),
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     api,
     manager,

@@ -3,8 +3,8 @@ import { versionOf } from "../api/group.ts";
 import type { Kind, Refusals } from "../api/kind.ts";
 import type { Draft, Resource } from "../api/meta.ts";
 import { checkMeta } from "../api/meta_check.ts";
-import type { Clock } from "../base/clock.ts";
-import { type Caller, isController } from "./context.ts";
+import { checkEscalation } from "./access/escalation.ts";
+import { type Caller, isController, type ServerContext } from "./context.ts";
 
 /** What every write is told besides what to write. */
 export interface WriteRequest {
@@ -21,7 +21,7 @@ export interface WriteRequest {
 
 export interface Admission<R extends Resource> extends WriteRequest {
   readonly kind: Kind<R>;
-  readonly clock: Clock;
+  readonly context: Pick<ServerContext, "clock" | "store" | "access">;
   /** What it replaces, when it replaces something. */
   readonly stored?: R | undefined;
   /** Paths that were sent and are not known. */
@@ -30,8 +30,8 @@ export interface Admission<R extends Resource> extends WriteRequest {
 
 /** Fills in what was left out, and throws when what comes out is not valid. */
 export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<R>): Draft<R> {
-  const { kind, stored, caller, unknown, clock } = admission;
-  const writing = { stored, user: caller.user, now: clock.timestamp() };
+  const { kind, stored, caller, unknown, context } = admission;
+  const writing = { stored, user: caller.user, now: context.clock.timestamp() };
   const prepared = kind.prepare?.(draft, writing) ?? draft;
   const checked = kind.validate?.(prepared, { stored, unknown }) ?? [];
   const violations = [...checkMeta(kind, prepared.metadata), ...checked];
@@ -40,6 +40,10 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
     throw kind.refuse?.(name, violations) ?? invalid(kind, name, violations);
   }
   tellUnknown(admission);
+  const { access, store } = context;
+  if (access !== undefined) {
+    checkEscalation({ kind, draft: prepared as Draft<Resource>, stored, caller, store, access });
+  }
   return prepared;
 }
 

@@ -1,17 +1,24 @@
 import { ApiError, statusOf } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
+import { REVIEWS } from "../api/review.ts";
 import {
   type Answer,
   BodyTooLarge,
   type Call,
   type HttpServer,
   makeHttpServer,
+  type TlsOptions,
 } from "../base/http_server.ts";
 import type { Log } from "../base/log.ts";
+import { type AccountTokens, accountTokenRoutes } from "./access/account_tokens.ts";
+import type { Audit } from "./access/audit.ts";
+import { Gate } from "./access/gate.ts";
+import { isPublic } from "./access/public.ts";
+import { reviewRoutes } from "./access/review_routes.ts";
 import type { ApiRoute } from "./api_route.ts";
-import type { Authenticator } from "./authentication.ts";
+import type { Authenticator, TokenAuthenticator } from "./authentication.ts";
 import { type Backups, backupRoutes } from "./backup_routes.ts";
-import type { Caller, ServerContext } from "./context.ts";
+import type { ServerContext } from "./context.ts";
 import {
   aggregatedDiscovery,
   coreVersions,
@@ -30,8 +37,15 @@ import { VIEWED, viewRoutes } from "./view_routes.ts";
 export interface ApiServerDeps {
   readonly context: ServerContext;
   readonly authenticator: Authenticator;
-  readonly tls: { readonly key: string; readonly cert: string };
+  readonly tls: TlsOptions;
   readonly log: Log;
+  readonly audit?: Audit;
+  /** Reviewed for others who ask whose they are. */
+  readonly tokens?: TokenAuthenticator;
+  /** Of ServiceAccounts; without it there are none. */
+  readonly accountTokens?: AccountTokens;
+  /** What one user may ask a second, unless they are administrators; nothing is no limit. */
+  readonly requestsPerSecond?: number;
   /** Of Varve. */
   readonly version: string;
   /** What is not well, a line each; nothing when all is. */
@@ -47,19 +61,23 @@ const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
 /** The API on HTTPS: Kubernetes' paths, verbs and errors. Only its health is told to anybody. */
 export function makeApiServer(deps: ApiServerDeps): HttpServer {
+  const gate = new Gate({ ...deps, isPublic });
   const server = makeHttpServer({
     tls: deps.tls,
     bodyBytesMax: BODY_BYTES_MAX,
-    onError: (thrown, call) => refusal(thrown, { call, log: deps.log }),
-    onUnknown(call) {
-      callerOf(call, deps.authenticator);
+    onRequest: (call) => gate.admit(call),
+    onError(thrown, call) {
+      gate.failed(call, thrown);
+      return refusal(thrown, { call, log: deps.log });
+    },
+    onUnknown() {
       throw new ApiError("NotFound", "the server could not find the requested resource");
     },
   });
   for (const path of ["/healthz", "/livez", "/readyz"])
     server.route("GET", path, () => health(deps));
   for (const { method, path, handle, isStreamed = false } of routesOf(deps)) {
-    const handler = (call: Call) => handle(call, callerOf(call, deps.authenticator));
+    const handler = (call: Call) => gate.pass(call, (caller) => handle(call, caller));
     server.route(method, path, handler, { isStreamed });
   }
   return server;
@@ -75,6 +93,8 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     podLogRoute(deps.podLogs, context),
     ...uploadRoutes(deps.uploads),
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
+    ...reviewRoutes(deps),
+    ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),
   ];
 }
 
@@ -124,14 +144,7 @@ function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
 
 /** Stored or not: all that clients can discover. */
 function servedKinds({ kinds }: ServerContext): readonly Kind[] {
-  return [...kinds, ...VIEWED];
-}
-
-function callerOf(call: Call, authenticator: Authenticator): Caller {
-  const caller = authenticator.callerOf(call.headers);
-  if (caller !== undefined) return caller;
-  const way = "the kubeconfig in Varve's home has a token: pass it as `Authorization: Bearer …`";
-  throw new ApiError("Unauthorized", `Unauthorized: ${way}`);
+  return [...kinds, ...VIEWED, ...REVIEWS];
 }
 
 function health({ troubles }: ApiServerDeps): Answer {

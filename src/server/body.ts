@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ApiError } from "../api/error.ts";
 import { readYaml } from "../base/yaml.ts";
+import { PROTOBUF, readProtobuf } from "./protobuf.ts";
 
 const JSON_TYPES: ReadonlySet<string> = new Set([
   "",
@@ -29,6 +30,7 @@ export function mediaType({ "content-type": type = "" }: IncomingHttpHeaders): s
 export function readBody(headers: IncomingHttpHeaders, body: Buffer): unknown {
   if (body.length === 0) return undefined;
   const type = mediaType(headers);
+  if (type === PROTOBUF) return readProtobuf(body);
   const isYaml = YAML_TYPES.has(type);
   if (!isYaml && !JSON_TYPES.has(type)) {
     const known = "application/json and application/yaml are read here";

@@ -1,5 +1,6 @@
 import { groupOf, versionOf } from "../api/group.ts";
 import type { Kind } from "../api/kind.ts";
+import { TOKEN_REQUEST } from "../api/review.ts";
 
 /** The version of Kubernetes whose manners we have: what clients choose theirs by. */
 const KUBERNETES = { major: "1", minor: "32" };
@@ -50,10 +51,11 @@ export function resourceList(kinds: readonly Kind[], groupVersion: string): obje
       const own = { name: plural, singularName: singular, namespaced: isNamespaced };
       const more = { ...(shortNames && { shortNames }), ...(categories && { categories }) };
       const whole = { ...own, kind: kind.kind, verbs: verbsOf(kind), ...more };
-      const parts = subresourcesOf(kind).map(({ name, verbs, responseKind }) => ({
+      const parts = subresourcesOf(kind).map(({ name, verbs, responseKind, responseVersion }) => ({
         name: `${plural}/${name}`,
         singularName: "",
         namespaced: isNamespaced,
+        ...(responseVersion && typeOf(responseVersion)),
         kind: responseKind,
         verbs,
       }));
@@ -84,8 +86,10 @@ function aggregated(kind: Kind): object {
   const { apiVersion, plural, singular, isNamespaced, shortNames, categories } = kind;
   const group = groupOf(apiVersion);
   const version = versionOf(apiVersion);
-  const subresources = subresourcesOf(kind).map(({ name, verbs, responseKind }) => {
-    return { subresource: name, responseKind: { group, version, kind: responseKind }, verbs };
+  const subresources = subresourcesOf(kind).map((it) => {
+    const type = typeOf(it.responseVersion ?? apiVersion);
+    const responseKind = { ...type, kind: it.responseKind };
+    return { subresource: it.name, responseKind, verbs: it.verbs };
   });
   return {
     resource: plural,
@@ -103,21 +107,36 @@ interface Subresource {
   readonly name: string;
   readonly verbs: readonly string[];
   readonly responseKind: string;
+  /** Of the response, when it is of another group than the resource. */
+  readonly responseVersion?: string;
 }
 
 function subresourcesOf(kind: Kind): readonly Subresource[] {
   const status = { name: "status", verbs: ["get", "patch", "update"], responseKind: kind.kind };
   const log = { name: "log", verbs: ["get"], responseKind: "Pod" };
-  return [...(kind.hasStatus ? [status] : []), ...(kind.kind === "Pod" ? [log] : [])];
+  const token = {
+    ...{ name: "token", verbs: ["create"], responseKind: TOKEN_REQUEST.kind },
+    responseVersion: TOKEN_REQUEST.apiVersion,
+  };
+  return [
+    ...(kind.hasStatus ? [status] : []),
+    ...(kind.kind === "Pod" ? [log] : []),
+    ...(kind.kind === "ServiceAccount" ? [token] : []),
+  ];
 }
 
-function verbsOf({ refuses = {} }: Kind): readonly string[] {
+function verbsOf({ refuses = {}, isAnswered = false }: Kind): readonly string[] {
+  if (isAnswered) return ["create"];
   const writes = [
     ...(refuses.create === undefined ? ["create"] : []),
     ...(refuses.delete === undefined ? ["delete", "deletecollection"] : []),
     ...(refuses.update === undefined ? ["patch", "update"] : []),
   ];
   return [...writes, "get", "list", "watch"].sort();
+}
+
+function typeOf(apiVersion: string) {
+  return { group: groupOf(apiVersion), version: versionOf(apiVersion) };
 }
 
 function groupNames(kinds: readonly Kind[]): readonly string[] {

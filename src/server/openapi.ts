@@ -65,6 +65,8 @@ function openapiShape(shape: Shape): object {
 function pathsOf(kind: Kind): object {
   const home = `${basePath(kind.apiVersion)}/${kind.isNamespaced ? "namespaces/{namespace}/" : ""}`;
   const all = `${home}${kind.plural}`;
+  if (kind.isAnswered === true)
+    return { [all]: { post: operation(kind, "post", FIELD_VALIDATION) } };
   const one = `${all}/{name}`;
   return {
     [all]: { get: operation(kind, "list"), post: operation(kind, "post", FIELD_VALIDATION) },

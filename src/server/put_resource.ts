@@ -53,9 +53,10 @@ interface Replacing<R extends Resource> extends WriteRequest {
 
 /** Stores `draft` in the place of `stored`, once it is found to be valid. */
 export async function replace<R extends Resource>(
-  { store, clock }: ServerContext,
+  context: ServerContext,
   replacing: Replacing<R>,
 ): Promise<R> {
+  const { store, clock } = context;
   const {
     kind,
     stored,
@@ -65,7 +66,7 @@ export async function replace<R extends Resource>(
   } = replacing;
   const { name, namespace } = stored.metadata;
   const placed = { ...draft.metadata, name, ...(namespace !== undefined && { namespace }) };
-  const admitted = admit<R>({ ...draft, metadata: placed }, { ...replacing, clock });
+  const admitted = admit<R>({ ...draft, metadata: placed }, { ...replacing, context });
   // Saying the same again is no change: appliers may loop without waking every watcher.
   const changed = replaced(kind, stored, admitted);
   const next = withOwners(changed, owners(changed));

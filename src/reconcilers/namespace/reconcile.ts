@@ -1,6 +1,11 @@
 import type { Kind } from "../../api/kind.ts";
 import { isGoing, type ObjectKey, type Resource } from "../../api/meta.ts";
 import { NAMESPACE, type Namespace } from "../../api/namespace.ts";
+import {
+  DEFAULT_ACCOUNT,
+  SERVICE_ACCOUNT,
+  type ServiceAccount,
+} from "../../api/service_account.ts";
 import type { Client, Lister } from "../../client/client.ts";
 import type { Controller, Finalized, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
@@ -15,7 +20,10 @@ export interface NamespaceDeps {
 /** How soon one looks again at what does not go at once, though nobody says that it went. */
 const AGAIN_MS = 1000;
 
-/** Empties a namespace that is to be deleted, and says what it still waits for. */
+/**
+ * Gives each namespace the ServiceAccount that everybody counts on. Empties one that is to be
+ * deleted, and says what it still waits for.
+ */
 export function namespaceController(deps: NamespaceDeps): Controller<Namespace> {
   const { kinds, lister } = deps;
   const namespaces = lister(NAMESPACE);
@@ -23,18 +31,28 @@ export function namespaceController(deps: NamespaceDeps): Controller<Namespace> 
     kind: NAMESPACE,
     owns: [],
     watches: kinds.map((kind) => ({ kind, wakes: goingHome })),
-    reconcile: async ({ status }) => active(status),
+    reconcile: (namespace) => reconcile(namespace, deps),
     finalize: (namespace) => finalize(namespace, deps),
   };
 
-  /** Only a namespace that is being emptied cares for what is in it. */
-  function goingHome({ metadata: { namespace: name = "" } }: Resource): readonly ObjectKey[] {
+  /** Only a namespace that is being emptied cares for what is in it, its own account aside. */
+  function goingHome({ kind, metadata }: Resource): readonly ObjectKey[] {
+    const { namespace: name = "" } = metadata;
+    const isOwn = kind === SERVICE_ACCOUNT.kind && metadata.name === DEFAULT_ACCOUNT;
     const home = namespaces.get({ name });
-    return home !== undefined && isGoing(home) ? [{ name }] : [];
+    return home !== undefined && (isOwn || isGoing(home)) ? [{ name }] : [];
   }
 }
 
-function active(status: Namespace["status"]): Reconciled<Namespace> {
+async function reconcile(
+  { metadata, status }: Namespace,
+  { client, lister }: NamespaceDeps,
+): Promise<Reconciled<Namespace>> {
+  const key = { namespace: metadata.name, name: DEFAULT_ACCOUNT };
+  if (lister(SERVICE_ACCOUNT).get(key) === undefined) {
+    const { apiVersion, kind } = SERVICE_ACCOUNT;
+    await client.create<ServiceAccount>({ apiVersion, kind, metadata: key });
+  }
   return { status: { ...status, phase: "Active", conditions: status?.conditions ?? [] } };
 }
 
