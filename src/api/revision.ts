@@ -30,6 +30,8 @@ const status = t.Object({
   /** Of one that was built here: what exactly was built, such as a commit. */
   imageSource: t.Optional(t.Object({ origin: t.String() })),
   actualReplicas: t.Optional(t.Integer()),
+  /** Ours: instances that are kept without a processor, for the next request. */
+  frozenReplicas: t.Optional(t.Integer()),
   desiredReplicas: t.Optional(t.Integer()),
 });
 

@@ -20,12 +20,14 @@ import { clusterRoleController } from "../reconcilers/access/reconcile.ts";
 import { configurationController } from "../reconcilers/configuration/reconcile.ts";
 import { namespaceController } from "../reconcilers/namespace/reconcile.ts";
 import { podController } from "../reconcilers/pod/reconcile.ts";
+import { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import { revisionController } from "../reconcilers/revision/reconcile.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
 import { routeController } from "../reconcilers/route/reconcile.ts";
 import { targetsOf } from "../reconcilers/route/references.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { ScalingGlobals } from "../scaling/globals.ts";
 
 export interface ControllerDeps {
   readonly client: Client;
@@ -38,6 +40,9 @@ export interface ControllerDeps {
   readonly builder: Builder;
   readonly runtime: Runtime;
   readonly gateway: Gateway;
+  readonly globals: ScalingGlobals;
+  /** What share of its memory this server has left. */
+  readonly freeMemory: () => number;
   /** How the gateway is reached; known once it listens. */
   readonly addressing: () => Addressing;
   readonly logUrl: (revision: ObjectKey) => string;
@@ -53,7 +58,9 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
   const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
   const pods = cache.lister(POD);
-  const shared = { ...deps, configurations, revisions, references };
+  const autoscaler = new Autoscaler(deps);
+  const activate = (revision: string) => autoscaler.activate(revision);
+  const shared = { ...deps, configurations, revisions, references, autoscaler, activate };
   return [
     clusterRoleController({ client, clusterRoles: cache.lister(CLUSTER_ROLE) }),
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),

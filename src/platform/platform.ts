@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import { GarbageCollector } from "../control/garbage_collector.ts";
 import { Manager } from "../control/manager.ts";
 import { eventRecorder } from "../control/recorder.ts";
+import { GLOBALS } from "../scaling/globals.ts";
 import { Rbac } from "../server/access/rbac.ts";
 import { openDiskStore } from "../store/disk.ts";
 import { makeDoors } from "./access.ts";
@@ -19,6 +20,7 @@ import { DefaultAccess } from "./default_access.ts";
 import { DefaultNamespace } from "./default_namespace.ts";
 import { makeDrivers } from "./drivers.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { freeMemory } from "./free_memory.ts";
 import { checkRestored, homeAt, makeHome } from "./home.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { LocalCache } from "./local_cache.ts";
@@ -70,7 +72,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     backups: backupsOf({ home, store, ...deps }),
   });
   const controllers = makeControllers({
-    ...{ ...shared, ...drivers },
+    ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },
     addressing: () => addressingOf(config, gateway),
     logUrl: (revision) => api.logUrl(revision),
   });

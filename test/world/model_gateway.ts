@@ -18,6 +18,8 @@ export class ModelGateway implements Gateway {
   #specs = new Specs();
   readonly #listeners = new Set<(backend: string) => void>();
   readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
+  /** What was served before it was forgotten: to go on with that is no news. */
+  #former = new Map<string, RouteSpec>();
   /** Requests that are open, by endpoint, and who waits for their end. */
   readonly #open = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
@@ -92,6 +94,7 @@ export class ModelGateway implements Gateway {
   /** As after a restart that no worker survived. */
   forget(): void {
     this.#specs = new Specs();
+    this.#former = new Map(this.routes);
     this.routes.clear();
     this.backends.clear();
   }
@@ -119,7 +122,7 @@ export class ModelGateway implements Gateway {
 
   /** Hosts that are about to send requests for the first time where nobody can take them. */
   #idleTargetsOf({ id, hosts }: RouteSpec): readonly string[] {
-    const before = this.routes.get(id)?.hosts ?? [];
+    const before = (this.routes.get(id) ?? this.#former.get(id))?.hosts ?? [];
     return hosts.flatMap(({ host, split }) => {
       const last = before.find((it) => it.host === host)?.split ?? [];
       const known = new Set(last.filter((it) => it.percent > 0).map(({ backend }) => backend));

@@ -38,8 +38,16 @@ export class ModelRuntime implements Runtime {
   behave(revision: string, behaviour: Behaviour): void {
     this.#behaviours.set(revision, behaviour);
     for (const instance of this.list()) {
-      if (instance.spec.revision === revision) this.#set({ ...instance, ...behaviour });
+      // What is frozen does nothing else.
+      const { phase } = instance.phase === "frozen" ? instance : { ...instance, ...behaviour };
+      if (instance.spec.revision === revision) this.#set({ ...instance, ...behaviour, phase });
     }
+  }
+
+  /** The same for one that runs. */
+  behaveOne(name: string, behaviour: Behaviour): void {
+    const instance = this.#instances.get(name);
+    if (instance !== undefined) this.#set({ ...instance, ...behaviour });
   }
 
   async run(spec: InstanceSpec): Promise<void> {

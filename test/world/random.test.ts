@@ -73,6 +73,9 @@ async function heal(world: World, owner: RandomOwner): Promise<void> {
     world.pass(120);
   }
   await world.settle();
+  // Whatever rests has somebody as soon as it is asked.
+  for (const id of world.gateway.backends.keys()) world.gateway.wait(id);
+  await world.settle();
 }
 
 function checkOrder(world: World): void {

@@ -47,6 +47,8 @@ export class RandomOwner {
       () => this.#build(world),
       () => this.#breakGateway(world),
       () => this.#wait(world),
+      () => this.#ask(world),
+      () => this.#ask(world),
     ];
     try {
       await this.#one(acts)();
@@ -135,6 +137,18 @@ export class RandomOwner {
     const seconds = this.#one([1, 10, 60]);
     this.diary.push(`${seconds} s pass`);
     world.pass(seconds);
+  }
+
+  /** Requests come, wait, or go on for a while; memory may be short. */
+  async #ask(world: World): Promise<void> {
+    const ids = [...world.gateway.backends.keys()];
+    if (ids.length === 0) return;
+    const backend = this.#one(ids);
+    const open = this.#one([0, 1, 50, 500]);
+    world.freeMemory = this.#one([1, 0.05]);
+    this.diary.push(`${open} requests are open at ${backend}, memory ${world.freeMemory}`);
+    if (open === 1) world.gateway.wait(backend);
+    world.gateway.load({ backend, busyMs: open * 1000, requests: open });
   }
 
   #one<T>(some: readonly T[]): T {

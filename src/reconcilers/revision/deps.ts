@@ -15,6 +15,8 @@ import type { References } from "../../control/references.ts";
 import type { Gateway } from "../../gateway/route_table.ts";
 import type { Digest, ImageStore, Registry } from "../../oci/oci.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { ScalingGlobals } from "../../scaling/globals.ts";
+import type { Autoscaler } from "./autoscaler.ts";
 
 export interface RevisionDeps {
   readonly client: Client;
@@ -33,6 +35,8 @@ export interface RevisionDeps {
   readonly builder: Builder;
   readonly runtime: Runtime;
   readonly gateway: Gateway;
+  readonly autoscaler: Autoscaler;
+  readonly globals: ScalingGlobals;
   /** Where what an instance writes can be read. */
   readonly logUrl: (revision: ObjectKey) => string;
 }
@@ -43,4 +47,6 @@ export interface RevisionParts extends RevisionDeps {
   readonly pulls: Background<Digest>;
   /** Instances on their way out, by name. */
   readonly retiring: Background<void>;
+  /** Instances that are about to be frozen, by name. */
+  readonly freezing: Background<void>;
 }

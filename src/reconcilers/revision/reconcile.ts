@@ -1,8 +1,7 @@
 import { conditionOf } from "../../api/condition.ts";
 import { CONFIG_MAP } from "../../api/config_map.ts";
 import { CONFIGURATION, type Configuration } from "../../api/configuration.ts";
-import { readDurationMs } from "../../api/duration.ts";
-import { ANNOTATION, LABEL } from "../../api/labels.ts";
+import { LABEL } from "../../api/labels.ts";
 import { isGoing, type ObjectKey, pathOf, type Resource } from "../../api/meta.ts";
 import { POD, type Pod } from "../../api/pod.ts";
 import { REVISION, type Revision } from "../../api/revision.ts";
@@ -15,13 +14,14 @@ import { keepBuildPod } from "./build_pod.ts";
 import type { RevisionDeps, RevisionParts } from "./deps.ts";
 import { imageOf } from "./image.ts";
 import { backendFor } from "./instances.ts";
+import { deadlineMsOf, type Planned, planOf } from "./planned.ts";
+import { freezeIdle } from "./rest.ts";
 import { keepRoutingState } from "./routing_state.ts";
 import { endInstances, type Scaled, scale } from "./scale.ts";
 import { sourcesOf } from "./sources.ts";
 import { statusFrom } from "./status.ts";
-import { type Wanted, wantedOf } from "./wanted.ts";
+import { wantedOf } from "./wanted.ts";
 
-const DEADLINE_MS = 600_000;
 /** How soon one looks again whether the instances of a deleted Revision have ended. */
 const GONE_MS = 1000;
 /** Between tries to get an image. */
@@ -36,6 +36,7 @@ export function revisionController(deps: RevisionDeps): Controller<Revision> {
     ...deps,
     pulls: new Background<Digest>({ clock, chance, again: PULL_AGAIN }),
     retiring: new Background<void>({ clock, chance, again: END_AGAIN, isForgetful: true }),
+    freezing: new Background<void>({ clock, chance, again: END_AGAIN, isForgetful: true }),
   };
   return {
     kind: REVISION,
@@ -61,25 +62,28 @@ async function reconcile(
   const image = await imageOf(revision, parts);
   await keepBuildPod(revision, image, parts);
   tellBuilt(revision, image.build?.status, parts);
-  const { replicas } = wanted;
-  const seen = { image, replicas, isLate: false, logUrl: parts.logUrl(revision.metadata) };
+  const planned = planOf(revision, wanted, parts);
+  const seen = { image, planned, isLate: false, logUrl: parts.logUrl(revision.metadata) };
   const { digest } = image;
   if (digest === undefined) {
     const { againAfterMs = 0 } = image;
     const status = statusFrom(revision, seen);
     return { status, requeueAfterMs: againAfterMs, written: revision };
   }
-  const scaled = await scale(revision, { image: digest, replicas, parts, signal });
-  const leftMs = deadlineLeftMs(revision, { wanted, scaled, parts });
-  const isLate = leftMs !== undefined && leftMs <= 0;
+  const { replicas, isGivenUp } = planned;
+  const isAwake = planned.floor === "awake";
+  const scaled = await scale(revision, { image: digest, replicas, isAwake, parts, signal });
+  const leftMs = deadlineLeftMs(revision, { planned, scaled, parts });
+  const isLate = isGivenUp || (leftMs !== undefined && leftMs <= 0);
   const status = statusFrom(revision, { ...seen, scaled, isLate });
-  const ready = scaled.instances.filter(({ phase }) => phase === "ready");
+  const ready = isAwake ? scaled.instances.filter(({ phase }) => phase === "ready") : [];
   // Who switches traffic goes by the status: it has to say so before the last instance is taken
   // out. Writing it wakes us again.
   const isSaid = conditionOf(revision.status, "Active")?.status !== "True";
   if (ready.length === 0 && !isSaid) return { status, written: revision };
   const why = conditionOf(status, "Ready")?.message ?? "";
   await parts.gateway.putBackend(backendFor(revision, ready, why));
+  freezeIdle(revision, scaled.instances, parts);
   const going = parts.pods.controlledBy(revision).filter(isGoing);
   const endMs = endInstances(revision, going.map(nameOf), parts);
   const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs].filter((ms) => ms > 0);
@@ -92,25 +96,18 @@ function nameOf({ metadata }: Resource): string {
 }
 
 interface Trying {
-  readonly wanted: Wanted;
+  readonly planned: Planned;
   readonly scaled: Scaled;
   readonly parts: RevisionParts;
 }
 
 /** How long it may still take to become ready; nothing when it has been, or nobody waits. */
-function deadlineLeftMs(revision: Revision, { wanted, scaled, parts }: Trying): number | undefined {
-  const { metadata, status } = revision;
-  const isReady = scaled.instances.some(({ phase }) => phase === "ready");
-  const wasReady = conditionOf(status, "Ready")?.status === "True" || isServing(revision, parts);
-  if (isReady || wasReady || wanted.replicas === 0 || scaled.sinceMs === undefined)
-    return undefined;
-  const asked = readDurationMs(metadata.annotations?.[ANNOTATION.progressDeadline] ?? "");
-  return scaled.sinceMs + (asked ?? DEADLINE_MS) - parts.clock.now();
-}
-
-/** Only what was ready once is ever sent requests. */
-function isServing({ metadata }: Revision, { references }: RevisionParts): boolean {
-  return references.to(`Serving/${pathOf(metadata)}`).length > 0;
+function deadlineLeftMs(revision: Revision, trying: Trying): number | undefined {
+  const { planned, scaled, parts } = trying;
+  const { replicas, isNew } = planned;
+  const ready = scaled.instances.filter(({ phase }) => phase === "ready");
+  if (ready.length >= replicas || !isNew || scaled.sinceMs === undefined) return undefined;
+  return scaled.sinceMs + deadlineMsOf(revision) - parts.clock.now();
 }
 
 function tellBuilt(
@@ -127,6 +124,7 @@ async function finalize(revision: Revision, parts: RevisionParts): Promise<Final
   const { runtime, gateway, builder, client } = parts;
   const id = pathOf(revision.metadata);
   await gateway.deleteBackend(id);
+  parts.autoscaler.forget(revision.metadata);
   const pods = podsOf(revision, parts);
   await Promise.all(pods.filter((pod) => !isGoing(pod)).map((pod) => client.delete(pod)));
   const names = pods.map(nameOf);

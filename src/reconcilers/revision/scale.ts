@@ -11,11 +11,14 @@ import type { RevisionParts } from "./deps.ts";
 import { environmentFor } from "./environment.ts";
 import { fetchAgain } from "./image.ts";
 import { instanceFor, podFor, whyUnsupported } from "./instances.ts";
+import { wakeFrozen } from "./rest.ts";
 import { retire } from "./retire.ts";
 
 export interface Scaling {
   readonly image: Digest;
   readonly replicas: number;
+  /** They are to serve: what is frozen is thawed. */
+  readonly isAwake: boolean;
   readonly parts: RevisionParts;
   readonly signal: AbortSignal;
 }
@@ -37,16 +40,21 @@ const AVAILABLE = "ResourcesAvailable";
 export async function scale(revision: Revision, scaling: Scaling): Promise<Scaled> {
   const { parts, replicas } = scaling;
   const pods = parts.pods.controlledBy(revision).filter((pod) => !isBuildPod(pod));
-  const staying = pods.filter((pod) => !isGoing(pod)).toSorted(byAge);
+  const phaseOf = (pod: Pod) => parts.runtime.get(pathOf(pod.metadata))?.phase ?? "";
+  const isUseful = (pod: Pod) => ["ready", "frozen"].includes(phaseOf(pod));
+  const all = pods.filter((pod) => !isGoing(pod)).toSorted(byAge);
+  // Those that do not serve go first.
+  const staying = [...all.filter(isUseful), ...all.filter((pod) => !isUseful(pod))];
   for (const pod of staying.slice(replicas)) await parts.client.delete(pod);
   const kept = staying.slice(0, replicas);
   const idle = kept.filter((pod) => parts.runtime.get(pathOf(pod.metadata)) === undefined);
   const isEnough = idle.length === 0 && kept.length >= replicas;
   const hindrance = isEnough ? {} : await startMissing(revision, { ...scaling, kept, idle });
-  const instances = kept.map((pod) => parts.runtime.get(pathOf(pod.metadata)));
+  const found = () => kept.flatMap((pod) => parts.runtime.get(pathOf(pod.metadata)) ?? []);
+  if (scaling.isAwake) await wakeFrozen(found(), parts);
   const times = kept.map(({ metadata }) => Date.parse(metadata.creationTimestamp));
   return {
-    instances: instances.filter((it) => it !== undefined),
+    instances: found(),
     sinceMs: times.length === 0 ? undefined : Math.min(...times),
     ...hindrance,
   };

@@ -4,10 +4,10 @@ import type { RevisionParts } from "./deps.ts";
 
 /** What wakes Revisions from outside of the API: instances, builds, pulls, routes, requests. */
 export function sourcesOf(parts: RevisionParts): readonly Source[] {
-  const { runtime, builder, gateway, references, retiring, pulls, revisions } = parts;
+  const { runtime, builder, autoscaler, references, retiring, pulls, revisions } = parts;
   return [
     (wake) => builder.watch((id) => wake(keyOf(id))),
-    (wake) => gateway.onWaiting((id) => wake(keyOf(id))),
+    (wake) => autoscaler.run(wake),
     (wake) =>
       runtime.watch((name) => {
         const instance = runtime.get(name);

@@ -11,6 +11,7 @@ import type { Revision, RevisionStatus } from "../../api/revision.ts";
 import type { Instance } from "../../runtime/runtime.ts";
 import { healthOf } from "./health.ts";
 import type { ImageOutcome } from "./image.ts";
+import type { Planned } from "./planned.ts";
 import type { Scaled } from "./scale.ts";
 import { DEADLINE_EXCEEDED } from "./wanted.ts";
 
@@ -18,7 +19,7 @@ export interface Seen {
   readonly image: ImageOutcome;
   /** Absent while there is no image. */
   readonly scaled?: Scaled;
-  readonly replicas: number;
+  readonly planned: Planned;
   /** It was given long enough, and was never ready. */
   readonly isLate: boolean;
   readonly logUrl: string;
@@ -29,11 +30,14 @@ const AVAILABLE = "ResourcesAvailable";
 
 /** What to say of a Revision (spec/elafros §4.5; ERR-1, ERR-2, ERR-7 to ERR-14). */
 export function statusFrom(revision: Revision, seen: Seen): RevisionStatus {
-  const { image, scaled, replicas, logUrl } = seen;
+  const { image, scaled, planned, logUrl } = seen;
   const instances = scaled?.instances ?? [];
-  const ready = instances.filter(({ phase }) => phase === "ready");
-  const healthy = image.condition ?? health(revision, { instances, replicas });
-  const available = resources(revision, { ...seen, healthy });
+  const isAwake = planned.floor === "awake";
+  const replicas = isAwake ? planned.replicas : 0;
+  const ready = isAwake ? instances.filter(({ phase }) => phase === "ready") : [];
+  const frozen = instances.filter(({ phase }) => phase === "frozen");
+  const healthy = image.condition ?? health(revision, { instances, planned, replicas });
+  const available = resources(revision, { ...seen, healthy, replicas });
   const parts = [healthy, available, ...(image.build === undefined ? [] : [image.build])];
   const { digest, origin } = image;
   return {
@@ -48,27 +52,40 @@ export function statusFrom(revision: Revision, seen: Seen): RevisionStatus {
     ...(origin !== undefined && { imageSource: { origin } }),
     actualReplicas: ready.length,
     desiredReplicas: replicas,
+    ...(frozen.length > 0 && { frozenReplicas: frozen.length }),
   };
 }
 
 interface Health {
   readonly instances: readonly Instance[];
+  readonly planned: Planned;
   readonly replicas: number;
 }
 
-function health({ status }: Revision, { instances, replicas }: Health): Condition {
+function health({ status }: Revision, { instances, planned, replicas }: Health): Condition {
   const last = conditionOf(status, HEALTHY);
   if (replicas === 0) {
     if (last !== undefined && last.status !== "Unknown") return last;
+    // It was not to be started before it is asked for.
+    if (planned.floor === "stopped" && !planned.isNew) return ok(HEALTHY);
     return pending("NoTraffic", "It was not needed any more before it was ready.", HEALTHY);
   }
   const now = healthOf(instances);
+  const ready = instances.filter(({ phase }) => phase === "ready").length;
+  if (planned.isNew && ready > 0 && ready < replicas) {
+    return pending("Deploying", `${ready} of ${replicas} instances are ready`, HEALTHY);
+  }
   // It worked before; being started again says nothing against it.
   const wasReady = conditionOf(status, "Ready")?.status === "True";
   return now.status === "Unknown" && wasReady ? ok(HEALTHY) : now;
 }
 
-function resources(revision: Revision, seen: Seen & { readonly healthy: Condition }): Condition {
+interface Resources extends Seen {
+  readonly healthy: Condition;
+  readonly replicas: number;
+}
+
+function resources(revision: Revision, seen: Resources): Condition {
   const { scaled, healthy, isLate, replicas } = seen;
   const last = conditionOf(revision.status, AVAILABLE);
   if (scaled?.hindrance !== undefined) return scaled.hindrance;
@@ -76,6 +93,7 @@ function resources(revision: Revision, seen: Seen & { readonly healthy: Conditio
     const message = `Did not pass readiness checks in time: ${healthy.message ?? ""}`;
     return failed(DEADLINE_EXCEEDED, message, AVAILABLE);
   }
+  if (replicas === 0 && last?.reason === DEADLINE_EXCEEDED) return last;
   if (healthy.status === "True") return ok(AVAILABLE);
   // What was found to be hopeless stays so until it shows that it is not.
   if (last?.reason === DEADLINE_EXCEEDED) return last;

@@ -1,4 +1,3 @@
-import { autoscalingValue } from "../../api/autoscaling.ts";
 import { conditionOf } from "../../api/condition.ts";
 import type { Configuration } from "../../api/configuration.ts";
 import { LABEL } from "../../api/labels.ts";
@@ -15,8 +14,8 @@ export interface WantedDeps {
 }
 
 export interface Wanted {
-  /** How many instances there should be. */
-  readonly replicas: number;
+  /** Whether there may be instances of it at all. */
+  readonly isNeeded: boolean;
   /** The Routes that name it, that send it requests, or that shall. */
   readonly routes: readonly ObjectKey[];
   /** It is the newest of its Configuration. */
@@ -27,8 +26,8 @@ export interface Wanted {
 export const DEADLINE_EXCEEDED = "ProgressDeadlineExceeded";
 
 /**
- * How many instances a Revision should have now. One that is routed has some; a new one gets them
- * to show that it works; one that nobody asks for has none (spec/elafros §1 S-11).
+ * Whether a Revision may have instances now. One that is routed may; a new one gets them to show
+ * that it works; one that nobody asks for has none (spec/elafros §1 S-11).
  */
 export function wantedOf(revision: Revision, deps: WantedDeps): Wanted {
   const { metadata, status } = revision;
@@ -48,15 +47,7 @@ export function wantedOf(revision: Revision, deps: WantedDeps): Wanted {
   const wanted = { routes, isLatest };
   const isReady = conditionOf(status, "Ready")?.status === "True";
   const isHopeless = conditionOf(status, "ResourcesAvailable")?.reason === DEADLINE_EXCEEDED;
-  if (isHopeless && routes.length === 0) return { ...wanted, replicas: 0 };
+  if (isHopeless && routes.length === 0) return { ...wanted, isNeeded: false };
   // Between becoming ready and being found to be, a new one is routed already: it must not stop.
-  const isNeeded = isRouted || (isLatest && !isReady);
-  return { ...wanted, replicas: isNeeded ? scaleOf(revision) : 0 };
-}
-
-function scaleOf({ metadata: { annotations } }: Revision): number {
-  const [min = 0, max = 0] = ["min-scale", "max-scale"].map((setting) =>
-    Number(autoscalingValue(annotations, setting) ?? 0),
-  );
-  return Math.min(Math.max(1, min), max === 0 ? Infinity : max);
+  return { ...wanted, isNeeded: isRouted || (isLatest && !isReady) };
 }

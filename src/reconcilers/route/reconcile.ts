@@ -28,10 +28,14 @@ export interface RouteDeps extends Listers {
   readonly gateway: Gateway;
   readonly clock: Clock;
   readonly addressing: () => Addressing;
+  /** Has a Revision started, by its path, that rests and is about to be sent requests. */
+  readonly activate: (revision: string) => void;
   /** Who routes to "Configuration/…" and "Revision/…". */
   readonly references: References<Route>;
 }
 
+/** How often one that rests, or was given up, is asked for. */
+const RESTING_MS = 5000;
 /** How soon a gateway that did not follow is asked again. */
 const AGAIN_MS = 500;
 
@@ -71,7 +75,8 @@ export function routeController(deps: RouteDeps): Controller<Route> {
 
 async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
   const addressing = deps.addressing();
-  const { targets, condition: assigned } = resolveTargets(route, deps);
+  const { targets, condition: assigned, resting } = resolveTargets(route, deps);
+  for (const revision of resting) deps.activate(pathOf(revision.metadata));
   const named = targets.map(({ target, revision }) => {
     return { target, revisionName: revision.metadata.name };
   });
@@ -99,7 +104,8 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const isMoved = isServed && traffic === wanted;
   const rollouts = (isMoved ? rolled.rollouts : route.status?.rollouts) ?? [];
   const isSlow = traffic !== undefined && !isServed;
-  const againMs = isSlow ? AGAIN_MS : nextStepMs(rollouts, nowMs);
+  const restMs = resting.length > 0 ? RESTING_MS : undefined;
+  const againMs = isSlow ? AGAIN_MS : (nextStepMs(rollouts, nowMs) ?? restMs);
   return {
     status: {
       ...address,

@@ -1,3 +1,4 @@
+import { autoscalingValue } from "../../api/autoscaling.ts";
 import { type Condition, conditionOf, failed, pending } from "../../api/condition.ts";
 import type { Configuration } from "../../api/configuration.ts";
 import { LABEL } from "../../api/labels.ts";
@@ -18,6 +19,14 @@ export interface Resolved {
   readonly targets: readonly Target[];
   /** AllTrafficAssigned: of several things that are wrong the first that is False. */
   readonly condition: Condition;
+  /** Those that have to be started before they can be sent requests. */
+  readonly resting: readonly Revision[];
+}
+
+/** One that has no instance that is ready. */
+interface Resting {
+  readonly resting: Revision;
+  readonly condition: Condition;
 }
 
 export interface Listers {
@@ -30,10 +39,12 @@ const ASSIGNED = "AllTrafficAssigned";
 /** Finds the Revision of each target, and what keeps it from being sent requests (§4.5). */
 export function resolveTargets(route: Route, listers: Listers): Resolved {
   const each = (route.spec.traffic ?? []).map((target) => resolve(target, { route, listers }));
-  const targets = each.filter((it): it is Target => "revision" in it);
-  const wrong = each.filter((it): it is Condition => !("revision" in it));
+  const targets = each.filter((it) => "revision" in it);
+  const asleep = each.filter((it) => "resting" in it);
+  const wrong = each.flatMap((it) => ("revision" in it ? [] : "resting" in it ? it.condition : it));
   const worst = wrong.find(({ status }) => status === "False") ?? wrong[0];
-  return { targets, condition: worst ?? { type: ASSIGNED, status: "True" } };
+  const condition = worst ?? { type: ASSIGNED, status: "True" };
+  return { targets, condition, resting: asleep.map((it) => it.resting) };
 }
 
 interface Place {
@@ -41,7 +52,7 @@ interface Place {
   readonly listers: Listers;
 }
 
-function resolve(target: TrafficTarget, { route, listers }: Place): Target | Condition {
+function resolve(target: TrafficTarget, { route, listers }: Place): Target | Resting | Condition {
   const { namespace } = route.metadata;
   const { configurationName, revisionName } = target;
   if (revisionName !== undefined)
@@ -73,7 +84,7 @@ function isServedBy({ status }: Route, name: string, { percent = 0, tag }: Traff
 function resolveRevision(
   target: TrafficTarget,
   { route, listers, name }: Place & { readonly name: string },
-): Target | Condition {
+): Target | Resting | Condition {
   const revision = listers.revisions.get({ namespace: route.metadata.namespace, name });
   if (revision === undefined || isGoing(revision)) {
     const message = `Revision "${name}" referenced in traffic not found.`;
@@ -88,14 +99,18 @@ function resolveRevision(
   }
   const ready = conditionOf(revision.status, "Ready");
   if (ready?.status === "False") {
-    return failed("RevisionMissing", `Revision "${name}" failed to become ready.`, ASSIGNED);
+    const message = `Revision "${name}" failed to become ready.`;
+    const condition = failed("RevisionMissing", message, ASSIGNED);
+    // Where requests go already, it is for them to ask.
+    return isServedBy(route, name, target) ? condition : { resting: revision, condition };
   }
   if (ready?.status !== "True") {
     return pending("RevisionMissing", `Revision "${name}" is not yet ready.`, ASSIGNED);
   }
   const isActive = conditionOf(revision.status, "Active")?.status === "True";
-  if (isActive || isServedBy(route, name, target)) return { target, revision };
+  const isStartedLate = autoscalingValue(revision.metadata.annotations, "initial-scale") === "0";
+  if (isActive || isStartedLate || isServedBy(route, name, target)) return { target, revision };
   // It was ready once, and rests. What it is about to be sent must find an instance there.
   const message = `Revision "${name}" is being started again.`;
-  return pending("RevisionMissing", message, ASSIGNED);
+  return { resting: revision, condition: pending("RevisionMissing", message, ASSIGNED) };
 }
