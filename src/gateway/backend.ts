@@ -34,6 +34,10 @@ export interface Endpoint {
   openMax: number;
   /** `down` after it refused a connection; `suspect` when it may be tried again, by one request. */
   trust: "good" | "suspect" | "down";
+  /** Connections in a row that it has broken before it answered. */
+  broken: number;
+  /** How often in a row it was found down: each pause is longer than the one before. */
+  downs: number;
   isDraining: boolean;
 }
 
@@ -53,8 +57,9 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
-  const state = { open: 0, openMax: openMaxOf(backend), trust: "good", isDraining: false } as const;
-  return { name, host, port, backend, ...state };
+  const state = { open: 0, openMax: openMaxOf(backend), trust: "good" } as const;
+  const counts = { broken: 0, downs: 0, isDraining: false };
+  return { name, host, port, backend, ...state, ...counts };
 }
 
 /** What an instance of good standing may serve at once. */

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../api/error.ts";
 import { type Backoff, delayMs } from "../base/backoff.ts";
 import type { Chance } from "../base/chance.ts";
@@ -6,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { signal } from "../base/process.ts";
 import type { Address } from "./front.ts";
+import type { SetLimits } from "./limits.ts";
 import { Member, type MemberEvents } from "./member.ts";
 import { PROTOCOL } from "./protocol.ts";
 import { WorkerFiles, type WorkerRecord } from "./worker_files.ts";
@@ -28,6 +30,8 @@ export interface CrewOptions {
    * thirds of the memory, when they need not strip types. Under the home when left out.
    */
   readonly compileCache?: string;
+  /** Those of the data plane that an operator has set; see `limits.ts`. */
+  readonly limits?: SetLimits;
 }
 
 const BACKOFF: Backoff = { firstMs: 50, mostMs: 10_000 };
@@ -85,7 +89,8 @@ export class Crew implements AsyncDisposable {
     for (const member of met.toSorted((one, other) => one.record.slot - other.record.slot)) {
       const { hello } = member;
       const isPort = this.#port === 0 || hello?.port === this.#port;
-      const isOurs = hello?.protocol === PROTOCOL && hello.host === host && isPort;
+      const isBounded = isDeepStrictEqual(member.record.limits ?? {}, this.#options.limits ?? {});
+      const isOurs = hello?.protocol === PROTOCOL && hello.host === host && isPort && isBounded;
       // Without a version it never served, and its port is still open to choice.
       if (!isOurs || hello.version === undefined || this.#members.size >= workers) {
         this.#strangers.push(member);
@@ -154,8 +159,8 @@ export class Crew implements AsyncDisposable {
   async #bring(): Promise<void> {
     const { clock, host, log } = this.#options;
     const { nodePath = process.execPath, nodeArgs = [], chance } = this.#options;
-    const { compileCache = this.#files.compiledPath } = this.#options;
-    const node = { nodePath, nodeArgs, compileCache };
+    const { compileCache = this.#files.compiledPath, limits = {} } = this.#options;
+    const node = { nodePath, nodeArgs, compileCache, limits };
     const used = new Set([...this.#members].map(({ record }) => record.slot));
     const slot = Array.from({ length: used.size + 1 }, (_, at) => at).find((at) => !used.has(at));
     const start = { files: this.#files, chance, slot: slot ?? 0, host, port: this.#port };
@@ -185,7 +190,10 @@ export class Crew implements AsyncDisposable {
   #retire(member: Member): void {
     const { record, hello } = member;
     const why = { worker: record.name, protocol: hello?.protocol, port: hello?.port };
-    this.#options.log.info(why, "worker retires: another protocol or address, or one too many");
+    this.#options.log.info(
+      why,
+      "worker retires: another protocol, address or limits, or one too many",
+    );
     member.isRetiring = true;
     signal(record.id, "SIGTERM");
     this.#files.remove(record);

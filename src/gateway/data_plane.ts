@@ -2,13 +2,15 @@ import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { Drains } from "./drains.ts";
 import { Front } from "./front.ts";
+import { Pools } from "./h1/pools.ts";
 import { Sessions } from "./h2/sessions.ts";
 import { StreamListener } from "./h2/stream_listener.ts";
 import { Hold } from "./hold.ts";
 import { Listener } from "./listener.ts";
-import { Pools } from "./pools.ts";
+import { Pools as AgentPools } from "./pools.ts";
 import { Seats } from "./seats.ts";
 import { Table } from "./table.ts";
+import { Ways } from "./ways.ts";
 
 export interface DataPlaneOptions {
   readonly clock: Clock;
@@ -30,8 +32,9 @@ export interface DataPlane {
 /** All that serves requests, put together. Nothing in here knows of a control process. */
 export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const { clock, chance, isSettled, waiting } = options;
-  const pools = new Pools();
+  const pools = new AgentPools();
   const sessions = new Sessions(clock);
+  const carriers = new Ways(new Pools(clock), sessions);
   const drains = new Drains();
   const hold = new Hold({ clock, waiting, emptied: (endpoint) => drains.end(endpoint) });
   const table = new Table({
@@ -39,13 +42,14 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     changed: (backend) => hold.serveNext(backend),
     takenOut: (endpoint) => {
       pools.drop(endpoint);
-      sessions.drop(endpoint);
+      carriers.drop(endpoint);
       drains.begin(endpoint);
     },
   });
   const seats = new Seats({ clock, hold });
-  const parts = { clock, seats, pools, sessions, isSettled, rules: table.rules };
-  const streams = new StreamListener(parts);
-  const front = new Front({ clock, h1: new Listener(parts), h2: streams });
+  const routing = { isSettled, rules: table.rules };
+  const streams = new StreamListener({ clock, seats, pools, sessions, ...routing });
+  const plain = new Listener({ clock, seats, carriers, ...routing });
+  const front = new Front({ clock, h1: plain, h2: streams });
   return { table, hold, seats, drains, front, streams };
 }

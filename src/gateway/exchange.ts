@@ -1,239 +1,195 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { Transform } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import { linger, sendRefusal } from "./answer.ts";
-import { Attempt, type AttemptEvents, type Outcome } from "./attempt.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
-import type { Course } from "./course.ts";
-import { Deadlines, type Limit } from "./deadlines.ts";
-import { answerHeaders, requestHeaders, trailersOf, upgradeAnswer } from "./head.ts";
+import type { AnswerHead, Caller, Carrier, Carriers, Journey, Outcome, Wire } from "./caller.ts";
+import type { Limit } from "./deadlines.ts";
 import { LIMITS } from "./limits.ts";
-import type { Pools } from "./pools.ts";
 import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "./refusal.ts";
-import type { Inbound } from "./request.ts";
 import type { Seats, Ticket } from "./seats.ts";
-import { Tunnel } from "./tunnel.ts";
 
 export interface ExchangeParts {
   readonly clock: Clock;
   readonly seats: Seats;
-  readonly pools: Pools;
+  readonly carriers: Carriers;
 }
-
-export interface ExchangeOptions {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly inbound: Inbound;
-  readonly backend: Backend;
-  /** What rules and policies have decided; nothing where there are none. */
-  readonly course: Course | undefined;
-  /** The client sends its body only after a 100 (Continue). */
-  readonly isExpecting: boolean;
-  /** What the client has sent behind its request to change protocols, and where it sends more. */
-  readonly raw: { readonly socket: Socket; readonly first: Buffer } | undefined;
-}
-
-/** Answers that go on for as long as both sides like (O-2): bounded by silence alone. */
-const STREAMS = /^(?:text\/event-stream|application\/grpc|application\/connect\+)/i;
-
-const NOT_IN_A_REASON = /[^\t\x20-\x7e\x80-\xff]/g;
 
 /**
  * One request from its head to the last byte of its answer: waits for an instance, sends it there,
- * once more where nothing can happen twice, and streams both ways at the pace of the slower side.
+ * once more where nothing can happen twice, and lets both sides go at the pace of the slower one.
+ * It knows neither protocol: those are the caller's and the carrier's.
  */
-export class Exchange implements Waiter, AttemptEvents {
+export class Exchange implements Waiter, Journey {
   readonly #parts: ExchangeParts;
-  readonly #options: ExchangeOptions;
-  readonly #deadlines: Deadlines;
-  readonly #headers: readonly string[];
+  readonly #caller: Caller;
+  readonly #backend: Backend;
   #ticket: Ticket;
   #endpoint: Endpoint | undefined;
-  #attempt: Attempt | undefined;
+  #carrier: Carrier | undefined;
   #lastFailure: string | undefined;
   #hasRetried = false;
-  #isContinued = false;
   /** An answer has begun, of the instance's or our own. Nothing may be sent again. */
   #isAnswered = false;
+  /** The answer is whole. */
+  #isEnded = false;
   #isClosed = false;
+  /** There is a connection, so the body may flow. */
+  #isReady = false;
+  readonly #isIdleLimited: boolean;
 
-  constructor(parts: ExchangeParts, options: ExchangeOptions) {
+  constructor(parts: ExchangeParts, caller: Caller, backend: Backend) {
     this.#parts = parts;
-    this.#options = options;
-    this.#deadlines = new Deadlines(parts.clock, (limit) => this.#expire(limit));
-    const client = options.req.socket.remoteAddress ?? "unknown";
-    const headers = requestHeaders(options.inbound, client);
-    options.course?.onRequest?.(headers);
-    this.#headers = headers;
+    this.#caller = caller;
+    this.#backend = backend;
+    this.#isIdleLimited = backend.limits.idleTimeoutMs !== undefined;
+  }
+
+  get backend(): Backend {
+    return this.#backend;
+  }
+
+  /** There is a connection to an instance, so the body may be sent. */
+  get isReady(): boolean {
+    return this.#isReady && this.#carrier !== undefined;
+  }
+
+  /** An answer has begun. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   start(): void {
-    const { res, backend } = this.#options;
-    res.on("close", () => this.#close());
-    res.on("error", () => this.#close());
-    this.#deadlines.set("whole", backend.limits.timeoutMs);
-    backend.load.enter(this.#parts.clock.elapsed());
+    const { limits, load } = this.#backend;
+    this.#caller.deadlines.set("whole", limits.timeoutMs);
+    load.enter(this.#parts.clock.elapsed());
     this.#ask(false);
   }
 
-  #ask(isBack: boolean): void {
-    // It may be served before this returns.
-    this.#ticket = undefined;
-    this.#ticket = this.#parts.seats.ask(this.#options.backend, this, isBack);
+  /** A piece of the caller's body. False: no more until `Caller.pull`. */
+  send(bytes: Buffer): boolean {
+    if (this.#isIdleLimited) this.#touch();
+    return this.#carrier?.send(bytes) ?? true;
+  }
+
+  sendEnd(trailers: readonly string[]): void {
+    this.#carrier?.sendEnd(trailers);
+  }
+
+  /** The caller takes more of the answer. */
+  resume(): void {
+    this.#carrier?.resume();
+  }
+
+  /** The caller has left, or cannot be served any more. */
+  gone(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#leave();
+    if (!this.#isEnded) this.#settle();
   }
 
   serve(endpoint: Endpoint): void {
-    const { inbound, course } = this.#options;
-    const { pools } = this.#parts;
-    const headers = this.#headers;
     this.#endpoint = endpoint;
+    this.#isReady = false;
+    const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
-    if (this.#hasRetried) pools.drop(endpoint);
-    try {
-      const target = course?.target;
-      const head = target === undefined ? inbound : { ...inbound, target };
-      this.#attempt = new Attempt({ endpoint, pools, head, headers, events: this });
-      if (!inbound.hasBody) this.#attempt.request.end();
-    } catch (thrown) {
-      // Node refuses to send what its parser let through. That is for this client alone to know.
-      this.#giveBack();
-      const detail = `the request cannot be forwarded: ${(thrown as Error).message}`;
-      this.#refuse({ code: 400, detail });
-    }
+    if (this.#hasRetried) carriers.drop(endpoint);
+    const { outgoing } = this.#caller;
+    // What is told before `open` has returned finds no carrier yet: the body waits for that.
+    const carrier = carriers.open(endpoint, outgoing, this, this.#hasRetried);
+    if (this.#endpoint !== endpoint) return;
+    this.#carrier = carrier;
+    if (this.#isReady) this.#caller.pull();
   }
 
   refuse(why: "full" | "gone"): void {
-    const { backend } = this.#options;
-    this.#refuse(why === "full" ? queueFull(backend) : gone(backend));
+    this.#refuse(why === "full" ? queueFull(this.#backend) : gone(this.#backend));
   }
 
   connecting(): void {
-    this.#deadlines.set("connect", LIMITS.connectMs);
+    this.#isReady = false;
+    this.#caller.deadlines.set("connect", LIMITS.connectMs);
   }
 
   connected(): void {
-    const { limits } = this.#options.backend;
-    this.#deadlines.clear("connect");
-    const { responseStartTimeoutMs, idleTimeoutMs } = limits;
-    if (responseStartTimeoutMs !== undefined) this.#deadlines.set("start", responseStartTimeoutMs);
-    if (idleTimeoutMs !== undefined) this.#deadlines.set("idle", idleTimeoutMs);
+    const { responseStartTimeoutMs } = this.#backend.limits;
+    const { deadlines } = this.#caller;
+    deadlines.clear("connect");
+    if (responseStartTimeoutMs !== undefined) deadlines.set("start", responseStartTimeoutMs);
+    if (this.#isIdleLimited) this.#touch();
     if (this.#endpoint !== undefined) this.#parts.seats.trust(this.#endpoint, this.#ticket);
-    if (this.#options.inbound.hasBody) this.#sendBody();
+    this.#isReady = true;
+    if (this.#carrier !== undefined) this.#caller.pull();
   }
 
-  #sendBody(): void {
-    const { req } = this.#options;
-    const attempt = this.#attempt;
-    if (attempt === undefined) return;
-    const { request } = attempt;
-    // A body may be long in coming, and the instance may want to answer its head.
-    request.flushHeaders();
-    req.once("data", () => attempt.bodyBegan());
-    req.on("data", () => this.#touch());
-    req.once("end", () => {
-      if (req.rawTrailers.length > 0) request.addTrailers(trailersOf(req.rawTrailers));
-    });
-    req.pipe(request);
+  flowing(): void {
+    this.#caller.pull();
   }
 
-  informed(code: number, rawHeaders: readonly string[]): void {
-    const { req, res, isExpecting, backend } = this.#options;
-    if (this.#isAnswered || req.httpVersion !== "1.1") return;
-    this.#touch();
-    if (code === 100) {
-      if (isExpecting && !this.#isContinued) res.writeContinue();
-      this.#isContinued = true;
-      return;
-    }
-    const { revision } = backend;
-    const headers = answerHeaders(rawHeaders, { revision, isChunked: false });
-    try {
-      res.writeInformation(code, headers);
-    } catch {
-      // It is a courtesy: what cannot be passed on is left out.
-    }
-  }
-
-  answered(answer: IncomingMessage): void {
-    const { req, res, backend, course } = this.#options;
-    answer.on("error", () => this.#cut());
+  informed(head: AnswerHead): void {
     if (this.#isAnswered) return;
-    this.#deadlines.clear("start");
-    if (STREAMS.test(answer.headers["content-type"] ?? "")) this.#deadlines.clear("whole");
-    const isChunked =
-      answer.headers["transfer-encoding"] !== undefined &&
-      req.httpVersion === "1.1" &&
-      req.method !== "HEAD";
-    const headers = answerHeaders(answer.rawHeaders, { revision: backend.revision, isChunked });
-    const through = course?.onAnswer?.(answer.statusCode ?? 502, headers);
-    const reason = (answer.statusMessage ?? "").replace(NOT_IN_A_REASON, "");
-    try {
-      res.writeHead(answer.statusCode ?? 502, reason, headers);
-    } catch (thrown) {
-      const what = `sent an answer that cannot be passed on: ${(thrown as Error).message}`;
-      this.#breakOff(what);
-      return;
-    }
+    if (this.#isIdleLimited) this.#touch();
+    this.#caller.informed(head);
+  }
+
+  answered(head: AnswerHead): void {
+    if (this.#isDone()) return;
     this.#isAnswered = true;
-    this.#relay(answer, through);
+    const { deadlines } = this.#caller;
+    deadlines.clear("start");
+    if (head.isStream) deadlines.clear("whole");
+    if (this.#isIdleLimited) this.#touch();
+    const endpoint = this.#endpoint;
+    if (endpoint !== undefined && endpoint.broken > 0) endpoint.broken = 0;
+    this.#caller.answered(head, this.#backend.revision);
   }
 
-  #relay(answer: IncomingMessage, through: Transform | undefined): void {
-    const { req, res } = this.#options;
-    let isFlushed = false;
-    answer.on("data", () => {
-      isFlushed = true;
-      this.#touch();
-    });
-    answer.once("end", () => {
-      const trailers = trailersOf(answer.rawTrailers);
-      if (trailers.length > 0) res.addTrailers(trailers);
-      if (!req.complete) linger(req, this.#parts.clock, () => this.#attempt?.destroy());
-    });
-    if (through === undefined) answer.pipe(res);
-    else {
-      through.on("error", () => this.#cut());
-      res.once("close", () => through.destroy());
-      answer.pipe(through).pipe(res);
-    }
-    // A head goes with the first bytes of its body, but does not wait for them.
-    setImmediate(() => {
-      if (!isFlushed && !res.writableEnded) res.flushHeaders();
-    });
+  received(bytes: Uint8Array, from: number, to: number): boolean {
+    if (this.#isIdleLimited) this.#touch();
+    return this.#isClosed || this.#caller.received(bytes, from, to);
   }
 
-  upgraded(answer: IncomingMessage, socket: Socket, first: Buffer): void {
-    const { res, backend, raw } = this.#options;
-    if (raw === undefined || this.#isAnswered || this.#isClosed) {
-      socket.destroy();
+  ended(trailers: readonly string[]): void {
+    if (this.#isClosed || this.#isEnded) return;
+    this.#isEnded = true;
+    this.#caller.deadlines.clearRequest();
+    this.#settle();
+    this.#caller.ended(trailers);
+  }
+
+  flush(): void {
+    if (!this.#isClosed) this.#caller.flush();
+  }
+
+  upgraded(head: AnswerHead, wire: Wire, first: Buffer): void {
+    if (this.#isDone()) {
+      wire.socket.destroy();
       this.#giveBack();
       return;
     }
     this.#isAnswered = true;
-    this.#deadlines.clearAll();
-    res.detachSocket(raw.socket);
-    raw.socket.write(upgradeAnswer(answer.rawHeaders, backend.revision), "latin1");
-    const { idleTimeoutMs } = backend.limits;
-    const ends = { client: raw, instance: { socket, first } };
-    const closed = () => {
-      this.#giveBack();
-      this.#options.backend.load.leave(this.#parts.clock.elapsed());
-    };
-    new Tunnel({ clock: this.#parts.clock, ...ends, idleTimeoutMs, closed }).start();
+    this.#isEnded = true;
+    this.#carrier = undefined;
+    this.#caller.deadlines.clearRequest();
+    this.#caller.upgraded(head, this.#backend.revision, wire, first);
+  }
+
+  /** Both ends of what was upgraded are closed. */
+  tunnelClosed(): void {
+    this.#giveBack();
+    this.#settle();
   }
 
   over(outcome: Outcome, error: NodeJS.ErrnoException | undefined): void {
     const endpoint = this.#endpoint;
-    this.#attempt = undefined;
-    if (outcome === "unreached" && endpoint !== undefined && !this.#isDone()) {
-      this.#lastFailure = `instance "${endpoint.name}": ${reasonOf(error)}`;
-      this.#parts.seats.distrust(endpoint, this.#ticket);
-    }
-    if (outcome === "stale" && endpoint !== undefined) this.#parts.pools.drop(endpoint);
+    this.#carrier = undefined;
+    this.#judge(outcome, endpoint, error);
     this.#giveBack();
-    if (this.#isDone()) return;
-    for (const limit of ["connect", "start", "idle"] as const) this.#deadlines.clear(limit);
+    if (this.#isClosed || this.#isEnded) return;
+    if (this.#isAnswered) {
+      this.#cut();
+      return;
+    }
+    const { deadlines } = this.#caller;
+    for (const limit of ["connect", "start", "idle"] as const) deadlines.clear(limit);
     const isRetry = outcome === "stale" && !this.#hasRetried;
     if (outcome === "unreached" || isRetry) {
       this.#hasRetried ||= isRetry;
@@ -241,7 +197,54 @@ export class Exchange implements Waiter, AttemptEvents {
       return;
     }
     const what = `broke the connection before it answered: ${reasonOf(error)}`;
-    this.#refuse(brokenOff(this.#options.backend, endpoint?.name ?? "", what));
+    this.#refuse(brokenOff(this.#backend, endpoint?.name ?? "", what));
+  }
+
+  /** One of the limits of the request is over. */
+  expire(limit: Limit): void {
+    const backend = this.#backend;
+    const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = backend.limits;
+    if (limit === "connect") {
+      const refused = new Error(`accepted no connection within ${LIMITS.connectMs} ms`);
+      this.#carrier?.destroy(refused);
+      return;
+    }
+    if (this.#isAnswered) {
+      this.#cut();
+      return;
+    }
+    const name = this.#endpoint?.name;
+    if (name === undefined) {
+      this.#refuse(waitedInVain(backend, this.#lastFailure));
+      return;
+    }
+    const said: Partial<Record<Limit, string>> = {
+      whole: `did not answer within ${timeoutMs} ms`,
+      start: `did not begin to answer within ${responseStartTimeoutMs} ms`,
+      idle: `neither took nor sent a byte for ${idleTimeoutMs} ms`,
+    };
+    this.#refuse(tooSlow(backend, name, said[limit] ?? limit));
+  }
+
+  #ask(isBack: boolean): void {
+    // It may be served before this returns.
+    this.#ticket = undefined;
+    this.#ticket = this.#parts.seats.ask(this.#backend, this, isBack);
+  }
+
+  /** What the end of an attempt says of the instance. */
+  #judge(
+    outcome: Outcome,
+    endpoint: Endpoint | undefined,
+    error: NodeJS.ErrnoException | undefined,
+  ): void {
+    if (endpoint === undefined || this.#isClosed) return;
+    if (outcome === "unreached") {
+      this.#lastFailure = `instance "${endpoint.name}": ${reasonOf(error)}`;
+      this.#parts.seats.distrust(endpoint, this.#ticket);
+    }
+    if (outcome === "stale") this.#parts.carriers.drop(endpoint);
+    if (outcome === "broken" && !this.#isAnswered) this.#parts.seats.blame(endpoint, this.#ticket);
   }
 
   #isDone(): boolean {
@@ -255,72 +258,38 @@ export class Exchange implements Waiter, AttemptEvents {
   }
 
   #touch(): void {
-    const { idleTimeoutMs } = this.#options.backend.limits;
-    if (idleTimeoutMs !== undefined) this.#deadlines.set("idle", idleTimeoutMs);
-  }
-
-  #expire(limit: Limit): void {
-    const { backend } = this.#options;
-    const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = backend.limits;
-    if (limit === "connect") {
-      const refused = new Error(`accepted no connection within ${LIMITS.connectMs} ms`);
-      this.#attempt?.destroy(refused);
-      return;
-    }
-    if (this.#isAnswered) {
-      this.#cut();
-      return;
-    }
-    const name = this.#endpoint?.name;
-    if (name === undefined) {
-      this.#refuse(waitedInVain(backend, this.#lastFailure));
-      return;
-    }
-    const said = {
-      whole: `did not answer within ${timeoutMs} ms`,
-      start: `did not begin to answer within ${responseStartTimeoutMs} ms`,
-      idle: `neither took nor sent a byte for ${idleTimeoutMs} ms`,
-    };
-    this.#refuse(tooSlow(backend, name, said[limit]));
-  }
-
-  #breakOff(what: string): void {
-    this.#refuse(brokenOff(this.#options.backend, this.#endpoint?.name ?? "", what));
+    const { idleTimeoutMs } = this.#backend.limits;
+    if (idleTimeoutMs !== undefined) this.#caller.deadlines.set("idle", idleTimeoutMs);
   }
 
   /** Our own answer, in place of the instance's. */
   #refuse(refusal: Refusal): void {
     if (this.#isDone()) return;
-    const { req, res, inbound, course } = this.#options;
     this.#isAnswered = true;
+    this.#isEnded = true;
     this.#leave();
-    sendRefusal(req, res, refusal, course?.onAnswer);
-    if (inbound.hasBody) {
-      req.unpipe();
-      req.resume();
-      linger(req, this.#parts.clock);
-    }
+    this.#settle();
+    this.#caller.refused(refusal);
   }
 
   /** The answer cannot be completed, and a connection that closes early is how to say so. */
   #cut(): void {
-    this.#options.res.destroy();
-    this.#attempt?.destroy();
+    if (this.#isClosed || this.#isEnded) return;
+    this.#isClosed = true;
+    this.#leave();
+    this.#settle();
+    this.#caller.cut();
   }
 
-  /** The client has its answer, or is gone. */
-  #close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#options.backend.load.leave(this.#parts.clock.elapsed());
-    this.#deadlines.clearAll();
-    if (!this.#options.res.writableFinished) this.#leave();
+  /** It is over, in whichever way: once. */
+  #settle(): void {
+    this.#backend.load.leave(this.#parts.clock.elapsed());
   }
 
   #leave(): void {
-    this.#deadlines.clearAll();
-    this.#parts.seats.leave(this.#options.backend, this.#ticket);
-    this.#attempt?.destroy();
+    this.#caller.deadlines.clearRequest();
+    this.#parts.seats.leave(this.#backend, this.#ticket);
+    this.#carrier?.destroy();
   }
 }
 

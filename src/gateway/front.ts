@@ -8,9 +8,9 @@ export interface Address {
   readonly port: number;
 }
 
-/** Who serves connections of one protocol. Bytes that were read already are put back before. */
+/** Who serves connections of one protocol. `first` has been read already. */
 export interface Service {
-  take(socket: Socket): void;
+  take(socket: Socket, first?: Buffer): void;
   close(): Promise<void>;
 }
 
@@ -27,10 +27,12 @@ const TELLING_BYTES = 4;
 export class Front {
   readonly #options: FrontOptions;
   readonly #server: Server;
+  /** Open connections by the address of the client. */
+  readonly #counts = new Map<string, number>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#sniff(socket));
+    this.#server = createServer({ noDelay: true }, (socket) => this.#admit(socket));
     this.#server.maxConnections = LIMITS.connectionsMax;
   }
 
@@ -50,12 +52,35 @@ export class Front {
     await closed;
   }
 
+  /** No one client may have all there is. */
+  #admit(socket: Socket): void {
+    const { remoteAddress: client } = socket;
+    if (client === undefined) {
+      // It is gone already.
+      socket.destroy();
+      return;
+    }
+    const count = (this.#counts.get(client) ?? 0) + 1;
+    if (count > LIMITS.connectionsPerClientMax) {
+      socket.on("error", () => {});
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#counts.set(client, count);
+    socket.once("close", () => {
+      const left = (this.#counts.get(client) ?? 1) - 1;
+      if (left > 0) this.#counts.set(client, left);
+      else this.#counts.delete(client);
+    });
+    this.#sniff(socket);
+  }
+
   /** The first bytes decide; until they do, the connection is nobody's. */
   #sniff(socket: Socket): void {
     const { h1, h2, clock } = this.#options;
     const pieces: Buffer[] = [];
     const ignore = () => {};
-    const late = clock.after(LIMITS.keepAliveMs, () => socket.destroy());
+    const late = clock.after(LIMITS.headMs, () => socket.destroy());
     const decide = (bytes: Buffer) => {
       pieces.push(bytes);
       const all = pieces.length === 1 ? bytes : Buffer.concat(pieces);
@@ -63,15 +88,18 @@ export class Front {
       const isPreface = all.compare(PREFACE, 0, known, 0, known) === 0;
       if (isPreface && known < TELLING_BYTES) return;
       settle();
-      socket.pause();
       const request = isPreface ? undefined : upgradeFrame(all);
+      if (!isPreface && request === undefined) {
+        h1.take(socket, all);
+        return;
+      }
+      socket.pause();
       if (request !== undefined) {
         upgrade(socket, request, { clock, done: () => h2.take(socket) });
         return;
       }
       socket.unshift(all);
-      if (isPreface) h2.take(socket);
-      else h1.take(socket);
+      h2.take(socket);
     };
     const settle = () => {
       late[Symbol.dispose]();

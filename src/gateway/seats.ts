@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
 import type { Hold, Place } from "./hold.ts";
+import { LIMITS } from "./limits.ts";
 import { Link } from "./link.ts";
 import type { FromHome, Leaving, PeerSpec, ToHome } from "./peer_protocol.ts";
 
@@ -92,6 +93,12 @@ export class Seats {
   trust(endpoint: Endpoint, ticket: Ticket): void {
     if (isLent(ticket)) ticket.how = "fine";
     else this.#options.hold.trust(endpoint);
+  }
+
+  /** It broke a connection before it answered. */
+  blame(endpoint: Endpoint, ticket: Ticket): void {
+    endpoint.broken += 1;
+    if (endpoint.broken >= LIMITS.brokenMax) this.distrust(endpoint, ticket);
   }
 
   /** All workers find the same one, by the highest of as many hashes; nothing when it is this. */

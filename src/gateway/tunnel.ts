@@ -13,6 +13,7 @@ export interface TunnelOptions {
   readonly client: End;
   readonly instance: End;
   readonly idleTimeoutMs: number | undefined;
+  readonly isWebSocket: boolean;
   /** Both sides are closed. */
   readonly closed: () => void;
 }
@@ -20,11 +21,15 @@ export interface TunnelOptions {
 /** Finds the dead among peers that say nothing for long. */
 const PROBE_MS = 30_000;
 
-/** Two connections that have left HTTP: bytes go both ways as they are. */
+/**
+ * Two connections that have left HTTP: bytes go both ways as they are. Whoever reads a socket hands
+ * its bytes over here, and the socket that is slower stops the other.
+ */
 export class Tunnel {
   readonly #options: TunnelOptions;
   readonly #deadlines: Deadlines;
-  #openSides = 2;
+  #isClientOpen = true;
+  #isInstanceOpen = true;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
@@ -33,29 +38,55 @@ export class Tunnel {
 
   start(): void {
     const { client, instance } = this.#options;
-    this.#join(client, instance);
-    this.#join(instance, client);
+    for (const { socket } of [client, instance]) {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, PROBE_MS);
+    }
+    instance.socket.on("drain", () => client.socket.resume());
+    instance.socket.on("close", () => this.#instanceClosed());
     this.#touch();
-  }
-
-  #join(from: End, to: End): void {
-    const { socket } = from;
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, PROBE_MS);
-    socket.on("error", () => this.#destroy());
+    if (client.first.length > 0) this.fromClient(client.first);
+    if (instance.first.length > 0) this.fromInstance(instance.first);
     // It may have closed while the instance was making up its mind.
-    if (socket.closed) this.#sideClosed(to);
-    else socket.on("close", () => this.#sideClosed(to));
-    socket.on("data", () => this.#touch());
-    if (from.first.length > 0) to.socket.write(from.first);
-    socket.pipe(to.socket);
+    if (client.socket.destroyed) this.clientClosed();
   }
 
-  #sideClosed(other: End): void {
-    this.#openSides -= 1;
+  fromClient(bytes: Buffer): void {
+    this.#touch();
+    const { client, instance } = this.#options;
+    if (!instance.socket.write(bytes)) client.socket.pause();
+  }
+
+  fromInstance(bytes: Buffer): void {
+    this.#touch();
+    const { client, instance } = this.#options;
+    if (!client.socket.write(bytes)) instance.socket.pause();
+  }
+
+  clientDrained(): void {
+    this.#options.instance.socket.resume();
+  }
+
+  clientClosed(): void {
+    if (!this.#isClientOpen) return;
+    this.#isClientOpen = false;
     // What it had sent is on its way there, and goes before the end.
-    other.socket.destroySoon();
-    if (this.#openSides > 0) return;
+    this.#options.instance.socket.destroySoon();
+    this.#sideClosed();
+  }
+
+  /** Asks both sides to end. */
+  retire(): void {}
+
+  #instanceClosed(): void {
+    if (!this.#isInstanceOpen) return;
+    this.#isInstanceOpen = false;
+    this.#options.client.socket.destroySoon();
+    this.#sideClosed();
+  }
+
+  #sideClosed(): void {
+    if (this.#isClientOpen || this.#isInstanceOpen) return;
     this.#deadlines.clearAll();
     this.#options.closed();
   }

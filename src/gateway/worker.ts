@@ -5,7 +5,7 @@ import { makeLog } from "../base/log.ts";
 import { ControlPort } from "./control_port.ts";
 import { makeDataPlane } from "./data_plane.ts";
 import { Home } from "./home.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS, setLimits } from "./limits.ts";
 import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
 
 /**
@@ -13,7 +13,8 @@ import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
  * whether or not a control process is there; then it takes no more and lets what is open finish.
  */
 const [, , argument = "{}"] = process.argv;
-const { host, port, path } = JSON.parse(argument) as WorkerConfig;
+const { host, port, path, limits } = JSON.parse(argument) as WorkerConfig;
+setLimits(limits);
 const token = process.env[TOKEN_VARIABLE] ?? "";
 const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });

@@ -1,3 +1,5 @@
+import type { SetLimits } from "./limits.ts";
+
 /** What a worker is started with, as JSON in its one argument. Its token is in its environment. */
 export interface WorkerConfig {
   readonly host: string;
@@ -5,6 +7,8 @@ export interface WorkerConfig {
   readonly port: number;
   /** The path of the socket on which control reaches it. */
   readonly path: string;
+  /** Those that an operator has set. */
+  readonly limits: SetLimits;
 }
 
 export const TOKEN_VARIABLE = "VARVE_WORKER_TOKEN";

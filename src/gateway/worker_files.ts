@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ProcessId } from "../base/process.ts";
+import type { SetLimits } from "./limits.ts";
 
 /** What one control process leaves to the next, so that it finds the worker again. */
 export interface WorkerRecord {
@@ -25,6 +26,8 @@ export interface WorkerRecord {
   readonly token: string;
   /** The path of the socket on which the worker is reached. */
   readonly path: string;
+  /** What it was started with. Whoever wants others has to start another. */
+  readonly limits?: SetLimits;
 }
 
 /** The kernel takes at most this for the path of a socket; elsewhere it is 103. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { hasVariable, isRunning, processOf, signal } from "../base/process.ts";
+import type { SetLimits } from "./limits.ts";
 import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
 import type { WorkerFiles, WorkerRecord } from "./worker_files.ts";
 
@@ -16,6 +17,7 @@ export interface StartOptions {
   readonly nodePath: string;
   readonly nodeArgs: readonly string[];
   readonly compileCache: string;
+  readonly limits: SetLimits;
 }
 
 const ENTRY = fileURLToPath(new URL("worker.ts", import.meta.url));
@@ -25,10 +27,10 @@ const POLL_MS = 20;
 
 /** Starts a worker in a session of its own, so that it outlives us, with nothing of ours in it. */
 export function startWorker(options: StartOptions): WorkerRecord {
-  const { files, chance, slot, host, port, nodePath, nodeArgs, compileCache } = options;
+  const { files, chance, slot, host, port, nodePath, nodeArgs, compileCache, limits } = options;
   const name = `worker-${chance.suffix(NAME_CHARS)}`;
   const token = chance.token(TOKEN_BYTES);
-  const config: WorkerConfig = { host, port, path: files.socketPath(name) };
+  const config: WorkerConfig = { host, port, path: files.socketPath(name), limits };
   const log = openSync(files.logPath(slot), "a", 0o600);
   try {
     const child = spawn(nodePath, [...nodeArgs, ENTRY, JSON.stringify(config)], {
@@ -42,7 +44,7 @@ export function startWorker(options: StartOptions): WorkerRecord {
     child.unref();
     const id = child.pid === undefined ? undefined : processOf(child.pid);
     if (id === undefined) throw new Error(`Cannot start a gateway worker with "${nodePath}"`);
-    const record = { name, slot, id, token, path: config.path };
+    const record = { name, slot, id, token, path: config.path, limits };
     files.write(record);
     return record;
   } finally {

@@ -265,12 +265,12 @@ export class Crossing implements Waiter, ErrandEvents {
       this.#refuse(waitedInVain(backend, this.#lastFailure));
       return;
     }
-    const said = {
+    const said: Partial<Record<Limit, string>> = {
       whole: `did not answer within ${timeoutMs} ms`,
       start: `did not begin to answer within ${responseStartTimeoutMs} ms`,
       idle: `neither took nor sent a byte for ${idleTimeoutMs} ms`,
     };
-    const refusal = tooSlow(backend, name ?? "", said[limit]);
+    const refusal = tooSlow(backend, name ?? "", said[limit] ?? limit);
     if (this.#isAnswered) this.#cut(refusal);
     else this.#refuse(refusal);
   }

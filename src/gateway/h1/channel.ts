@@ -1,0 +1,351 @@
+import { connect, type Socket } from "node:net";
+import type { Endpoint } from "../backend.ts";
+import type { AnswerHead, Carrier, Journey, Outcome, Outgoing, Wire } from "../caller.ts";
+import { LIMITS } from "../limits.ts";
+import { isWord, lowered, wordOf } from "./bytes.ts";
+import { Facts } from "./facts.ts";
+import { Framing, type Sink } from "./framing.ts";
+import { BAD, Head, INCOMPLETE } from "./head.ts";
+
+/** What all channels of a worker use in turn: each is done with it when its turn ends. */
+export interface Shared {
+  readonly head: Head;
+  readonly facts: Facts;
+  readonly spare: Head;
+  /** All reads go here: who keeps something of it makes a copy. */
+  readonly buffer: Buffer;
+}
+
+export interface ChannelOptions {
+  readonly endpoint: Endpoint;
+  readonly shared: Shared;
+  /** It may serve another request. */
+  readonly idle: (channel: Channel) => void;
+  /** It has ended while nobody used it. */
+  readonly dead: (channel: Channel) => void;
+}
+
+/** The head of an answer as the bytes that came, for callers of HTTP/1.1. */
+export interface H1Answer extends AnswerHead {
+  readonly head: Head;
+  readonly facts: Facts;
+}
+
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  ...["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"],
+]);
+const READ_BYTES = 64 * 1024;
+const STREAMS = ["text/event-stream", "application/grpc", "application/connect+"].map(wordOf);
+const CRLF = "\r\n";
+
+export function makeShared(): Shared {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  return { head: new Head(), facts: new Facts(), spare: new Head(), buffer };
+}
+
+/**
+ * One connection to one instance, and the request that it serves: one at a time, and many in turn.
+ * Answers are read by the same strict rules as requests.
+ */
+export class Channel implements Carrier, Sink, H1Answer {
+  readonly #options: ChannelOptions;
+  readonly #socket: Socket;
+  readonly #framing: Framing;
+  #journey: Journey | undefined;
+  #outgoing: Outgoing | undefined;
+  /** What has come of a head that is not whole. */
+  #kept: Buffer | undefined;
+  #isConnected = false;
+  #isReused = false;
+  #isAnswered = false;
+  #isBodyTaken = false;
+  #isBodySent = false;
+  #isPaused = false;
+  #isKept = true;
+  #informations = 0;
+  #tunnel: ((bytes: Buffer) => void) | undefined;
+  #error: NodeJS.ErrnoException | undefined;
+  /** When it was put aside, on the pool's clock. */
+  idleSince = 0;
+  isStream = false;
+  bodyBytes = -1;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    const { endpoint, shared } = options;
+    this.#framing = new Framing(shared.spare);
+    const { host, port } = endpoint;
+    const callback = (length: number) => this.#read(length);
+    const onread = { buffer: shared.buffer, callback };
+    this.#socket = connect({ host, port, noDelay: true, onread });
+    this.#socket.on("connect", () => this.#connected());
+    this.#socket.on("drain", () => this.#journey?.flowing());
+    this.#socket.on("end", () => this.#ended());
+    this.#socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    this.#socket.on("close", () => this.#closed());
+  }
+
+  get endpoint(): Endpoint {
+    return this.#options.endpoint;
+  }
+
+  get head(): Head {
+    return this.#options.shared.head;
+  }
+
+  get facts(): Facts {
+    return this.#options.shared.facts;
+  }
+
+  get code(): number {
+    return this.head.code;
+  }
+
+  rawHeaders(): string[] {
+    return this.head.rawHeaders();
+  }
+
+  /** Sends the head of a request; its body follows by `send`. */
+  start(outgoing: Outgoing, journey: Journey): void {
+    this.#isReused = this.#outgoing !== undefined;
+    this.#journey = journey;
+    this.#outgoing = outgoing;
+    this.#isAnswered = false;
+    this.#isBodyTaken = false;
+    this.#isBodySent = !outgoing.hasBody;
+    this.#informations = 0;
+    this.#socket.write(outgoing.text, "latin1");
+    if (this.#isConnected) journey.connected();
+    else journey.connecting();
+  }
+
+  send(bytes: Buffer): boolean {
+    this.#isBodyTaken = true;
+    const { isChunked } = this.#outgoing as Outgoing;
+    const socket = this.#socket;
+    if (!isChunked) return socket.write(bytes);
+    socket.cork();
+    socket.write(bytes.length.toString(16) + CRLF, "latin1");
+    socket.write(bytes);
+    const isFree = socket.write(CRLF, "latin1");
+    socket.uncork();
+    return isFree;
+  }
+
+  sendEnd(trailers: readonly string[]): void {
+    this.#isBodySent = true;
+    if (this.#outgoing?.isChunked) this.#socket.write(lastChunk(trailers), "latin1");
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  #connected(): void {
+    this.#isConnected = true;
+    this.#journey?.connected();
+  }
+
+  /** The bytes are in the shared buffer. Answers whether reading goes on. */
+  #read(length: number): boolean {
+    const { buffer } = this.#options.shared;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel(Buffer.from(buffer.subarray(0, length)));
+      return true;
+    }
+    const journey = this.#journey;
+    if (journey === undefined) {
+      // Nobody has asked for anything.
+      this.#socket.destroy();
+      return true;
+    }
+    this.#feed(buffer, length);
+    journey.flush();
+    return true;
+  }
+
+  #feed(bytes: Buffer, to: number): void {
+    let at = 0;
+    while (at < to && !this.#socket.destroyed && this.#tunnel === undefined) {
+      if (!this.#isAnswered) at = this.#readHead(bytes, at, to);
+      else at = this.#framing.feed(bytes, at, to, this);
+      if (at === BAD) {
+        this.#fail();
+        return;
+      }
+      if (at === INCOMPLETE) return;
+      if (this.#isAnswered && this.#framing.isDone) {
+        this.#complete(at === to);
+        return;
+      }
+    }
+  }
+
+  #fail(): void {
+    const { detail } = this.#isAnswered ? this.#framing.problem : this.head.problem;
+    this.destroy(new Error(`it sent what is no HTTP/1.1: ${detail}`));
+  }
+
+  /** Answers with where the head ends. */
+  #readHead(bytes: Buffer, from: number, to: number): number {
+    const { head } = this;
+    const kept = this.#kept;
+    const before = kept?.length ?? 0;
+    const all = kept === undefined ? bytes : Buffer.concat([kept, bytes.subarray(from, to)]);
+    const start = before === 0 ? from : 0;
+    const end = head.readAnswer(all, start, before === 0 ? to : all.length);
+    if (end === BAD) return BAD;
+    const size = (end === INCOMPLETE ? all.length : end) - start;
+    if (size > LIMITS.headBytesMax) return BAD;
+    if (end === INCOMPLETE) {
+      this.#kept = before === 0 ? Buffer.from(bytes.subarray(from, to)) : all;
+      return INCOMPLETE;
+    }
+    this.#kept = undefined;
+    const problem = this.facts.read(head, false);
+    if (problem !== undefined) {
+      head.problem = problem;
+      return BAD;
+    }
+    const rest = before === 0 ? end : from + end - before;
+    return this.#takeHead(bytes, rest, to) ? rest : BAD;
+  }
+
+  /** Answers whether it is one that may be passed on. */
+  #takeHead(bytes: Buffer, rest: number, to: number): boolean {
+    const { head, facts } = this;
+    const { code } = head;
+    const outgoing = this.#outgoing as Outgoing;
+    if (code === 101) {
+      if (outgoing.upgrade === undefined) return false;
+      this.#upgrade(Buffer.from(bytes.subarray(rest, to)));
+      return true;
+    }
+    if (code < 200) {
+      this.#informations += 1;
+      if (this.#informations <= LIMITS.informationsMax) this.#journey?.informed(this);
+      return true;
+    }
+    this.#isAnswered = true;
+    this.#isKept = facts.stays(head.minor);
+    this.#startBody(outgoing.method === "HEAD" || code === 204 || code === 304);
+    this.isStream = isStreamType(head, facts);
+    this.#journey?.answered(this);
+    return true;
+  }
+
+  #startBody(isEmpty: boolean): void {
+    const { facts } = this;
+    const framing = this.#framing;
+    this.bodyBytes = -1;
+    if (isEmpty) this.bodyBytes = 0;
+    else if (facts.length >= 0) this.bodyBytes = facts.length;
+    if (this.bodyBytes >= 0) framing.startLength(this.bodyBytes);
+    else if (facts.isChunked) framing.startChunks();
+    else {
+      framing.startUntilClose();
+      this.#isKept = false;
+    }
+  }
+
+  /** Of the sink: a piece of the answer's body. */
+  take(bytes: Buffer, from: number, to: number): void {
+    if (this.#journey?.received(bytes, from, to) === false) this.pause();
+  }
+
+  #upgrade(first: Buffer): void {
+    const journey = this.#journey;
+    const socket = this.#socket;
+    this.#journey = undefined;
+    this.#tunnel = () => {};
+    const wire: Wire = {
+      socket,
+      onBytes: (take) => {
+        this.#tunnel = take;
+      },
+    };
+    journey?.upgraded(this, wire, first);
+  }
+
+  /** `isClean`: nothing has come behind the answer. */
+  #complete(isClean: boolean): void {
+    const journey = this.#journey as Journey;
+    journey.ended(this.#framing.trailers);
+    this.#leave(isClean);
+  }
+
+  #leave(isClean: boolean): void {
+    const journey = this.#journey;
+    if (journey === undefined) return;
+    this.#journey = undefined;
+    journey.flush();
+    journey.over("answered", undefined);
+    this.resume();
+    if (isClean && this.#isKept && this.#isBodySent && !this.#socket.destroyed) {
+      this.#options.idle(this);
+    } else this.#socket.destroy();
+  }
+
+  /** The instance sends no more. */
+  #ended(): void {
+    if (this.#tunnel !== undefined) return;
+    if (this.#journey !== undefined && this.#isAnswered && this.#framing.close()) {
+      this.#complete(false);
+    }
+    this.#socket.destroy();
+  }
+
+  #closed(): void {
+    if (this.#tunnel !== undefined) return;
+    const journey = this.#journey;
+    this.#journey = undefined;
+    if (journey === undefined) this.#options.dead(this);
+    else journey.over(this.#outcome(), this.#error);
+  }
+
+  #outcome(): Outcome {
+    if (this.#isAnswered) return "answered";
+    if (!this.#isConnected) return "unreached";
+    // What was taken from the client cannot be sent again.
+    if (!this.#isReused || this.#isBodyTaken || this.#kept !== undefined) return "broken";
+    return IDEMPOTENT.has(this.#outgoing?.method ?? "") ? "stale" : "broken";
+  }
+}
+
+/** What ends a body in chunks. */
+export function lastChunk(trailers: readonly string[]): string {
+  if (trailers.length === 0) return "0\r\n\r\n";
+  let text = "0\r\n";
+  for (let at = 0; at < trailers.length; at += 2)
+    text += `${trailers[at]}: ${trailers[at + 1]}\r\n`;
+  return text + CRLF;
+}
+
+/** Whether it goes on for as long as both sides like (O-2). */
+export function isStreamType(head: Head, facts: Facts): boolean {
+  const at = facts.typeAt;
+  if (at < 0) return false;
+  const from = head.valueStart(at);
+  const first = lowered(head.bytes[from] as number);
+  for (const word of STREAMS) {
+    if (first !== word[0]) continue;
+    const to = from + word.length;
+    if (to <= head.valueEnd(at) && isWord(head.bytes, from, to, word)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,341 @@
+import type { Socket } from "node:net";
+import type { Backend } from "../backend.ts";
+import type { AnswerHead, Caller, Wire } from "../caller.ts";
+import type { Course, Special } from "../course.ts";
+import { Deadlines, type Limit } from "../deadlines.ts";
+import { Exchange } from "../exchange.ts";
+import { trailersOf } from "../head.ts";
+import { LIMITS } from "../limits.ts";
+import { pickBackend } from "../pick.ts";
+import { type Refusal, unknownHost } from "../refusal.ts";
+import { Tunnel } from "../tunnel.ts";
+import { Answering, type Writer } from "./answering.ts";
+import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
+import type { H1Answer } from "./channel.ts";
+import type { ClientOptions, ClientParts } from "./client_parts.ts";
+import { askedOf, onCourse } from "./coursing.ts";
+import { Intake, type Reader } from "./intake.ts";
+import { PROBLEMS, type Problem } from "./problem.ts";
+import { refusalText, wantsJson } from "./refusing.ts";
+
+/**
+ * One connection of a client, and its requests: one at a time, in the order in which they came.
+ * What is sent ahead waits, and most of it in the kernel.
+ */
+export class Client implements Caller, Reader, Writer {
+  readonly deadlines: Deadlines;
+  readonly #parts: ClientParts;
+  readonly #socket: Socket;
+  readonly #closed: (client: Client) => void;
+  readonly #seen: Seen;
+  readonly #intake: Intake;
+  readonly #answering: Answering;
+  #asking: Asking | undefined;
+  #course: Course | undefined;
+  #exchange: Exchange | undefined;
+  #tunnel: Tunnel | undefined;
+  #requests = 0;
+  #bodyBytes = 0;
+  /** A request is under way: its answer is not whole. */
+  #isBusy = false;
+  /** It is not decided yet where it goes. */
+  #isPending = false;
+  #isContinued = false;
+  /** The answer was whole before the body was: what comes of that is dropped. */
+  #isLingering = false;
+  #isLast = false;
+  /** Nothing is asked any more. */
+  #isOver = false;
+
+  constructor(parts: ClientParts, { socket, isTls, first, closed }: ClientOptions) {
+    this.#parts = parts;
+    this.#socket = socket;
+    this.#closed = closed;
+    this.#seen = new Seen(socket.remoteAddress ?? "unknown", isTls);
+    this.deadlines = new Deadlines(parts.clock, (limit) => this.#expire(limit));
+    this.#intake = new Intake(socket, parts, this);
+    this.#answering = new Answering(socket, parts.dateLine, this);
+    socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    socket.on("drain", () => this.#drained());
+    socket.on("end", () => this.#clientEnded());
+    socket.on("error", () => {});
+    socket.on("close", () => this.#socketClosed());
+    this.deadlines.set("head", LIMITS.headMs);
+    if (first.length > 0) this.#read(first);
+  }
+
+  /** Whoever has begun to send a request is not idle. */
+  get isIdle(): boolean {
+    return this.isReady && !this.#isLingering && this.#intake.isEmpty;
+  }
+
+  get isReady(): boolean {
+    return !this.#isBusy && !this.#isLast && !this.#isOver;
+  }
+
+  get isBodyHeld(): boolean {
+    return this.#isPending || this.#exchange?.isReady === false;
+  }
+
+  get outgoing(): Asking {
+    return this.#asking as Asking;
+  }
+
+  close(): void {
+    this.#stop();
+    this.#socket.destroySoon();
+  }
+
+  /** Asks to end what has no end of its own. */
+  retire(): void {
+    this.#tunnel?.retire();
+  }
+
+  headBegun(): void {
+    if (this.#requests > 0) this.deadlines.set("head", LIMITS.headMs);
+  }
+
+  headRead(): void {
+    this.deadlines.clear("head");
+    const asking = askingOf(this.#parts, this.#seen);
+    if (isProblem(asking)) this.#reject(asking);
+    else this.#begin(asking);
+  }
+
+  headBad(problem: Problem): void {
+    this.#reject(problem);
+  }
+
+  bodyPiece(bytes: Buffer): boolean {
+    const most = this.#course?.bodyBytesMax;
+    this.#bodyBytes += bytes.length;
+    if (most === undefined || this.#bodyBytes <= most) return this.#exchange?.send(bytes) ?? true;
+    if (!this.#isLingering) this.bodyBad(PROBLEMS.bodyBytes);
+    return true;
+  }
+
+  bodyGoing(): void {
+    if (!this.#isLingering) this.deadlines.set("body", LIMITS.bodyIdleMs);
+  }
+
+  bodyEnded(trailers: readonly string[]): void {
+    this.deadlines.clear("body");
+    if (!this.#isLingering) {
+      this.#exchange?.sendEnd(trailers.length === 0 ? trailers : trailersOf(trailers).flat());
+      return;
+    }
+    this.#isLingering = false;
+    this.#next();
+  }
+
+  /** An answer that has begun is not followed by another. */
+  bodyBad(problem: Problem): void {
+    const exchange = this.#exchange;
+    const isAnswered = exchange?.isAnswered === true;
+    this.#exchange = undefined;
+    exchange?.gone();
+    if (isAnswered || this.#isLingering) this.#socket.destroy();
+    else this.#reject(problem);
+  }
+
+  pull(): void {
+    if (this.#intake.isHeld) this.#intake.goOn();
+  }
+
+  informed(answer: AnswerHead): void {
+    const { minor, isExpecting } = this.outgoing;
+    if (minor === 0) return;
+    if (answer.code === 100) {
+      if (!isExpecting || this.#isContinued) return;
+      this.#isContinued = true;
+    }
+    this.#answering.inform(answer as H1Answer);
+  }
+
+  answered(answer: AnswerHead, revision: string): void {
+    const asking = this.outgoing;
+    const isUnread = asking.isExpecting && !this.#isContinued && !this.#intake.isBodyDone;
+    const isLast = this.#isLast || isUnread || !asking.isKeepAlive || this.#parts.isClosing();
+    const parts = { revision, isLast, onAnswer: this.#course?.onAnswer };
+    this.#isLast = this.#answering.begin(answer as H1Answer, asking, parts);
+  }
+
+  received(bytes: Uint8Array, from: number, to: number): boolean {
+    return this.#isFree(this.#answering.body(bytes as Buffer, from, to));
+  }
+
+  ended(trailers: readonly string[]): void {
+    this.#exchange = undefined;
+    this.#answering.end(trailers.length === 0 ? trailers : trailersOf(trailers).flat());
+  }
+
+  flush(): void {
+    this.#isFree(this.#answering.flush());
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  refused(refusal: Refusal): void {
+    this.#exchange = undefined;
+    const asking = this.outgoing;
+    this.#isLast ||= !asking.isKeepAlive || this.#parts.isClosing() || asking.isExpecting;
+    const isJson = wantsJson(asking.text);
+    const isHead = asking.method === "HEAD";
+    const options = { isJson, isHead, isLast: this.#isLast, onAnswer: this.#course?.onAnswer };
+    this.#socket.write(refusalText(refusal, options));
+    this.whole();
+  }
+
+  upgraded(answer: AnswerHead, revision: string, wire: Wire, first: Buffer): void {
+    const exchange = this.#exchange as Exchange;
+    this.#answering.upgrade(answer as H1Answer, revision);
+    this.deadlines.clearAll();
+    this.#isOver = true;
+    const tunnel = new Tunnel({
+      clock: this.#parts.clock,
+      client: { socket: this.#socket, first: this.#intake.stop() },
+      instance: { socket: wire.socket, first },
+      idleTimeoutMs: exchange.backend.limits.idleTimeoutMs,
+      isWebSocket: this.outgoing.upgrade?.toLowerCase() === "websocket",
+      closed: () => exchange.tunnelClosed(),
+    });
+    wire.onBytes((bytes) => tunnel.fromInstance(bytes));
+    this.#tunnel = tunnel;
+    tunnel.start();
+    if (this.#parts.isClosing()) tunnel.retire();
+    this.#intake.open();
+  }
+
+  more(): void {
+    this.deadlines.clear("write");
+    this.#exchange?.resume();
+  }
+
+  /** The answer is whole, or it never will be and ours is in its place. */
+  whole(): void {
+    this.#isBusy = false;
+    this.#requests += 1;
+    this.#isLast ||= this.#requests >= LIMITS.requestsPerConnectionMax;
+    if (this.#isLast) this.#end();
+    else if (this.#intake.isBodyDone) this.#next();
+    else {
+      // The rest of the body may still come, so that the client gets to read the answer.
+      this.#isLingering = true;
+      this.deadlines.set("body", LIMITS.lingerMs);
+      this.#intake.goOn();
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#tunnel === undefined) this.#intake.read(bytes);
+    else this.#tunnel.fromClient(bytes);
+  }
+
+  #begin(asking: Asking): void {
+    this.#asking = asking;
+    this.#course = undefined;
+    this.#isBusy = true;
+    this.#isContinued = false;
+    this.#bodyBytes = 0;
+    this.#intake.startBody(asking);
+    const { rules, isSettled } = this.#parts;
+    const rule = rules.get(asking.host);
+    if (rule === undefined) this.refused(unknownHost(asking.host, isSettled()));
+    else if (rule.special === undefined) this.#go(pickBackend(rule));
+    else this.#admit(rule.special, asking);
+  }
+
+  #go(backend: Backend): void {
+    this.#exchange = new Exchange(this.#parts, this, backend);
+    this.#exchange.start();
+  }
+
+  /** Rules and policies decide, now or later. */
+  #admit(special: Special, asking: Asking): void {
+    this.#isPending = true;
+    special.admit(askedOf(asking, this.#parts.head.rawHeaders(), this.#seen), {
+      go: (course) => {
+        this.#isPending = false;
+        if (this.#socket.destroyed) return;
+        this.#course = course;
+        this.#asking = onCourse(asking, course);
+        this.#go(course.backend);
+        this.pull();
+      },
+      refuse: (refusal) => {
+        this.#isPending = false;
+        if (!this.#socket.destroyed) this.refused(refusal);
+      },
+    });
+  }
+
+  /** Ready for another request. */
+  #next(): void {
+    this.#asking = undefined;
+    this.deadlines.set("head", LIMITS.keepAliveMs);
+    this.#intake.goOn();
+  }
+
+  /** Sends what is left to send, and reads on for a moment: unread bytes would undo the answer. */
+  #end(): void {
+    this.#stop();
+    this.deadlines.clear("head");
+    this.deadlines.set("write", LIMITS.writeIdleMs);
+    this.#socket.end(() => {
+      this.deadlines.clear("write");
+      this.deadlines.set("body", LIMITS.lastWordMs);
+    });
+    this.#intake.open();
+  }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#intake.stop();
+  }
+
+  /** It cannot be told what the client meant, so nothing that follows can be, either. */
+  #reject(problem: Problem): void {
+    this.#socket.write(refusalText(problem, { isJson: false, isHead: false, isLast: true }));
+    this.#end();
+  }
+
+  #isFree(isFree: boolean): boolean {
+    if (!isFree) this.deadlines.set("write", LIMITS.writeIdleMs);
+    return isFree;
+  }
+
+  #drained(): void {
+    this.deadlines.clear("write");
+    if (this.#tunnel === undefined) this.#answering.drained();
+    else this.#tunnel.clientDrained();
+  }
+
+  #expire(limit: Limit): void {
+    if (limit === "head") {
+      if (this.#intake.isEmpty) this.close();
+      else this.#reject(PROBLEMS.slowHead);
+    } else if (limit === "body") {
+      if (this.#isOver || this.#isLingering) this.#socket.destroy();
+      else if (!this.#intake.isHeld) this.bodyBad(PROBLEMS.slowBody);
+    } else if (limit === "write") this.#socket.destroy();
+    else this.#exchange?.expire(limit);
+  }
+
+  /** The client sends no more: with a request under way, it has given up. */
+  #clientEnded(): void {
+    if (this.#tunnel === undefined && this.#isBusy) this.#socket.destroy();
+    else this.#socket.destroySoon();
+  }
+
+  #socketClosed(): void {
+    this.#stop();
+    this.deadlines.clearAll();
+    this.#answering.close();
+    if (this.#tunnel !== undefined) this.#tunnel.clientClosed();
+    else this.#exchange?.gone();
+    this.#exchange = undefined;
+    this.#closed(this);
+  }
+}

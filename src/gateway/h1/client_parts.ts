@@ -1,0 +1,23 @@
+import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
+import type { ExchangeParts } from "../exchange.ts";
+import type { Routing } from "../route.ts";
+import type { AskingParts } from "./asking.ts";
+import type { Client } from "./client.ts";
+import type { DateLine } from "./compose.ts";
+
+/** What all connections of clients of a worker have in common. */
+export interface ClientParts extends ExchangeParts, AskingParts, Routing {
+  readonly clock: Clock;
+  /** The worker ends: each answer is the last of its connection. */
+  readonly isClosing: () => boolean;
+  readonly dateLine: DateLine;
+}
+
+export interface ClientOptions {
+  readonly socket: Socket;
+  readonly isTls: boolean;
+  /** What was read of it already. */
+  readonly first: Buffer;
+  readonly closed: (client: Client) => void;
+}

@@ -1,0 +1,188 @@
+import type { Socket } from "node:net";
+import { LIMITS } from "../limits.ts";
+import type { Asking } from "./asking.ts";
+import { Framing, type Sink } from "./framing.ts";
+import { BAD, type Head, INCOMPLETE } from "./head.ts";
+import { Kept } from "./kept.ts";
+import { PROBLEMS, type Problem } from "./problem.ts";
+import { isWorthReading, skipEmptyLine } from "./scan.ts";
+
+/** Who acts on what is read, and says when it cannot. */
+export interface Reader {
+  /** Nothing is under way: a head may be read. */
+  readonly isReady: boolean;
+  /** The body has to wait, for nobody takes it yet. */
+  readonly isBodyHeld: boolean;
+  /** A head has begun, and is not whole. */
+  headBegun(): void;
+  /** It is in the head that all share, until this returns. */
+  headRead(): void;
+  /** Nothing is read after this. */
+  headBad(problem: Problem): void;
+  /** A piece of the body. False: no more until `goOn`. */
+  bodyPiece(bytes: Buffer): boolean;
+  /** Some of the body was taken, and it is not whole. */
+  bodyGoing(): void;
+  bodyEnded(trailers: readonly string[]): void;
+  /** Nothing is read after this. */
+  bodyBad(problem: Problem): void;
+}
+
+export interface IntakeParts {
+  readonly head: Head;
+  /** For trailers. */
+  readonly spare: Head;
+}
+
+/** Reads the requests of one connection, as far as somebody acts on them; the rest waits. */
+export class Intake implements Sink {
+  readonly #socket: Socket;
+  readonly #head: Head;
+  readonly #reader: Reader;
+  readonly #framing: Framing;
+  readonly #kept = new Kept();
+  /** How far what is kept was looked through for the end of a head. */
+  #scanned = 0;
+  #isTaking = false;
+  #isHeld = false;
+  #isPaused = false;
+  #isOver = false;
+
+  constructor(socket: Socket, parts: IntakeParts, reader: Reader) {
+    this.#socket = socket;
+    this.#head = parts.head;
+    this.#reader = reader;
+    this.#framing = new Framing(parts.spare);
+  }
+
+  get isEmpty(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  get isBodyDone(): boolean {
+    return this.#framing.isDone;
+  }
+
+  /** The body waits for `goOn`. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  startBody({ isChunked, bodyLength }: Asking): void {
+    if (isChunked) this.#framing.startChunks();
+    else this.#framing.startLength(bodyLength);
+  }
+
+  read(bytes: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#kept.length > 0) {
+      this.#kept.append(bytes);
+      if (!this.#isTaking) this.#takeKept();
+      return;
+    }
+    const length = this.#take(bytes);
+    if (length < bytes.length) this.#kept.append(length === 0 ? bytes : bytes.subarray(length));
+    this.#settle();
+  }
+
+  /** Somebody acts again: reads what was kept, and on. */
+  goOn(): void {
+    this.#isHeld = false;
+    if (this.#isTaking || this.#isOver) return;
+    this.open();
+    if (this.#kept.length > 0) this.#takeKept();
+  }
+
+  /** Reads no more; answers with what was not read. */
+  stop(): Buffer {
+    this.#isOver = true;
+    return this.#kept.takeAll();
+  }
+
+  /** Lets the socket flow, whoever takes its bytes. */
+  open(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  /** Of the sink. */
+  take(bytes: Buffer, from: number, to: number): void {
+    const isWhole = from === 0 && to === bytes.length;
+    const isFree = this.#reader.bodyPiece(isWhole ? bytes : bytes.subarray(from, to));
+    if (!isFree) this.#isHeld = true;
+  }
+
+  #takeKept(): void {
+    const length = this.#take(this.#kept.bytes);
+    // Whoever stops the reading has what was kept.
+    if (this.#isOver) return;
+    this.#kept.drop(length);
+    this.#settle();
+  }
+
+  /** What cannot be acted on yet is not read on, either. */
+  #settle(): void {
+    if (this.#isOver || this.#isPaused) return;
+    if (!this.#isHeld && (this.#reader.isReady || this.#kept.length === 0)) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  /** Reads as much as can be acted on now; answers with how much that was. */
+  #take(bytes: Buffer): number {
+    this.#isTaking = true;
+    const to = bytes.length;
+    let at = 0;
+    while (at < to && !this.#isOver && !this.#isHeld) {
+      const next = this.#framing.isDone ? this.#takeHead(bytes, at) : this.#takeBody(bytes, at);
+      if (next < 0) break;
+      at = next;
+    }
+    this.#isTaking = false;
+    return at;
+  }
+
+  /** Answers with where the head ends. */
+  #takeHead(bytes: Buffer, from: number): number {
+    const reader = this.#reader;
+    if (!reader.isReady) return INCOMPLETE;
+    const to = bytes.length;
+    const isWorth = this.#scanned === 0 || isWorthReading(bytes, from + this.#scanned, to);
+    const start = skipEmptyLine(bytes, from, to);
+    const end = isWorth ? this.#head.readRequest(bytes, start, to) : INCOMPLETE;
+    const isLong = (end === INCOMPLETE ? to : end) - start > LIMITS.headBytesMax;
+    if (end === BAD || isLong) {
+      this.#isOver = true;
+      reader.headBad(end === BAD ? this.#head.problem : PROBLEMS.tooLong);
+      return BAD;
+    }
+    if (end === INCOMPLETE) {
+      if (this.#scanned === 0) reader.headBegun();
+      this.#scanned = to - from;
+      return INCOMPLETE;
+    }
+    this.#scanned = 0;
+    reader.headRead();
+    return end;
+  }
+
+  #takeBody(bytes: Buffer, from: number): number {
+    const reader = this.#reader;
+    const framing = this.#framing;
+    if (reader.isBodyHeld) {
+      this.#isHeld = true;
+      return INCOMPLETE;
+    }
+    const end = framing.feed(bytes, from, bytes.length, this);
+    const isLong = framing.bytesRead > LIMITS.bodyBytesMax;
+    if (end === BAD || isLong) {
+      this.#isOver = true;
+      reader.bodyBad(end === BAD ? framing.problem : PROBLEMS.bodyBytes);
+      return BAD;
+    }
+    if (framing.isDone) reader.bodyEnded(framing.trailers);
+    else reader.bodyGoing();
+    return end;
+  }
+}
