@@ -36,6 +36,7 @@ export const ROOMS: readonly string[] = ["runtime", "facade", "reconcilers"];
 
 /** The door of each package: the only place that may import it. Without a door it stays outside. */
 export const DOORS: Readonly<Record<string, string>> = {
+  "@kubernetes/client-node": "test/kubernetes/",
   "@peculiar/x509": "src/base/certificate.ts",
   "reflect-metadata": "src/base/certificate.ts",
   ajv: "src/base/schema.ts",
@@ -49,6 +50,7 @@ export const DOORS: Readonly<Record<string, string>> = {
   tar: "src/base/archive.ts",
   typebox: "src/base/schema.ts",
   undici: "src/base/http_client.ts",
+  ws: "src/base/web_socket.ts",
   yaml: "src/base/yaml.ts",
   yauzl: "src/base/archive.ts",
 };

@@ -52,6 +52,8 @@ export interface Kind<R extends Resource = Resource> extends KindName {
   readonly hasStatus: boolean;
   /** A question: created to be answered, and never stored. */
   readonly isAnswered?: boolean;
+  /** Made when it is asked for: it can be read, and there is nothing to watch. */
+  readonly isComputed?: boolean;
   /** Its values are never repeated in an answer, an event or a log. */
   readonly isSecret?: boolean;
   readonly columns: readonly Column<R>[];

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, systemClock } from "./clock.ts";
+import { isUpgrade, UPGRADING, type Upgraded, Upgrades } from "./upgrades.ts";
 
 /** One request, as a handler sees it. */
 export interface Call {
@@ -24,6 +25,8 @@ export interface Call {
   readonly stream: Readable | undefined;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
+  /** The caller asks for a WebSocket, so that the answer may be to take over the connection. */
+  readonly isUpgrade: boolean;
 }
 
 /** The subject of a certificate. */
@@ -41,6 +44,8 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: unknown;
   readonly write?: (outlet: Outlet) => Promise<void>;
+  /** Only where the call is an upgrade: whoever takes the connection answers on it. */
+  readonly take?: (upgraded: Upgraded) => void;
 }
 
 /** The open end of an answer that goes on. It is closed when `write` has settled. */
@@ -103,13 +108,23 @@ const LOOK_MS = 1000;
 
 /** An HTTP server, by Fastify: routing, limits and errors; handlers take and return values. */
 export function makeHttpServer(options: HttpServerOptions): HttpServer {
+  const upgrades = new Upgrades();
   const { bodyBytesMax, onError, onUnknown, onRequest = () => {} } = options;
   const app = makeApp(options);
+  upgrades.listen(app.server, (request, response) => app.routing(request, response));
+  app.addHook("preClose", async () => upgrades.close());
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   const adapted = (handler: Handler) => async (request: FastifyRequest, reply: FastifyReply) => {
     const call = callOf(request, reply);
-    await send(reply, await handler(call), (thrown) => void onError(thrown, call));
+    const answer = await handler(call);
+    if (answer.take === undefined) {
+      await send(reply, answer, (thrown) => void onError(thrown, call));
+      return reply;
+    }
+    reply.hijack();
+    const upgraded = upgrades.taken(request.raw, reply.raw);
+    if (upgraded !== undefined) answer.take(upgraded);
     return reply;
   };
   app.addHook("onRequest", async (request, reply) => {
@@ -152,7 +167,8 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
 }
 
 function makeApp({ tls, bodyBytesMax, headMs = HEAD_MS }: HttpServerOptions): FastifyInstance {
-  const timing = { headersTimeout: headMs, connectionsCheckingInterval: Math.min(headMs, LOOK_MS) };
+  const connectionsCheckingInterval = Math.min(headMs, LOOK_MS);
+  const timing = { headersTimeout: headMs, connectionsCheckingInterval, ...UPGRADING };
   const shared = { bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false };
   if (tls === undefined) return fastify({ ...shared, http: timing }) as unknown as FastifyInstance;
   const { clientAuthority, ...own } = tls;
@@ -240,6 +256,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply): Call {
       return body === undefined || Buffer.isBuffer(body) ? undefined : (body as Readable);
     },
     signal: abort.signal,
+    isUpgrade: isUpgrade(request.raw),
   };
   calls.set(request, call);
   return call;
@@ -279,7 +296,7 @@ async function send(reply: FastifyReply, answer: Answer, onError: OnError) {
   await reply.send(JSON.stringify(body));
 }
 
-type Streaming = Required<Omit<Answer, "body" | "headers">> & { readonly headers: object };
+type Streaming = Required<Omit<Answer, "body" | "headers" | "take">> & { readonly headers: object };
 
 async function stream(response: ServerResponse, answer: Streaming, onError: OnError) {
   const abort = new AbortController();

@@ -208,6 +208,9 @@ async function clientOf(context: ServerContext, token = TOKEN, deps: KubernetesD
     ...{ context, tls, log: silentLog, version: "0", troubles: () => [], uploads: nothing },
     authenticator: tokenAuthenticator({ [TOKEN]: ADMINISTRATOR }),
     podLogs: () => Readable.from([]),
+    measure: async () => [],
+    exec: () => Promise.reject(new Error("nothing runs here")),
+    dial: () => Promise.reject(new Error("nothing runs here")),
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });
   const address = { server: `https://127.0.0.1:${port}`, namespace: "default" };

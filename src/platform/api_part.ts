@@ -10,12 +10,14 @@ import type { Backups } from "../server/backup_routes.ts";
 
 import type { ServerContext } from "../server/context.ts";
 import type { PodLogs } from "../server/pod_log.ts";
+import type { Measure } from "../server/pod_metrics.ts";
 import type { Uploads } from "../server/upload_routes.ts";
 import type { Doors } from "./access.ts";
 import type { Config } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Endpoints, urlAt, writeEndpoints } from "./endpoints.ts";
 import type { Home } from "./home.ts";
+import type { PodDoors } from "./pod_doors.ts";
 import type { Part } from "./start_all.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,6 +28,8 @@ export interface ApiPartDeps {
   readonly context: ServerContext;
   readonly doors: Doors;
   readonly podLogs: PodLogs;
+  readonly measure: Measure;
+  readonly podDoors: PodDoors;
   readonly uploads: Uploads;
   readonly backups: Backups;
   readonly gateway: Fleet;
@@ -40,9 +44,10 @@ export class ApiPart implements Part {
 
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
-    const { context, config, doors, podLogs, uploads, backups, credentials, log } = deps;
+    const { context, config, doors, uploads, backups, credentials, log } = deps;
+    const { podLogs, measure, podDoors } = deps;
     this.#server = makeApiServer({
-      ...{ ...doors, context, podLogs, uploads, backups, log },
+      ...{ ...doors, ...podDoors, context, podLogs, measure, uploads, backups, log },
       requestsPerSecond: config.access.requestsPerSecond,
       tls: { ...credentials.server, clientAuthority: credentials.authority.cert },
       version: VERSION,

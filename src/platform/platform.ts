@@ -26,10 +26,12 @@ import { Housekeeping } from "./housekeeping.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
 import { NodeView } from "./node_view.ts";
+import { podDoorsOf } from "./pod_doors.ts";
 import { podLogsOf } from "./pod_logs.ts";
 import { startAll } from "./start_all.ts";
 import { TakeDown } from "./take_down.ts";
 import { uploadsTo } from "./uploads.ts";
+import { UsageSampler } from "./usage_sampler.ts";
 import { VERSION } from "./version.ts";
 
 export interface PlatformDeps {
@@ -64,10 +66,13 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   const { images, builder, runtime, gateway } = started.adopt(drivers, () =>
     http[Symbol.asyncDispose](),
   );
+  const sampler = new UsageSampler({ runtime, home: home.path, ...shared });
   const api = new ApiPart({
     ...{ config, home, credentials, context, gateway, log: deps.log },
     doors,
     podLogs: podLogsOf({ runtime, builder, cache }),
+    podDoors: podDoorsOf({ runtime, cache }),
+    measure: () => sampler.measure(),
     uploads: uploadsTo(images),
     backups: backupsOf({ home, store, ...deps }),
   });
@@ -86,6 +91,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     new DefaultNamespace(client),
     new DefaultAccess(client),
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
+    sampler,
     api,
     manager,
     new GarbageCollector({ kinds: KINDS, ...shared }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { isReason } from "../api/error.ts";
+import { isReason, type Reason } from "../api/error.ts";
 import { systemClock } from "../base/clock.ts";
 import { type Digest, OciError } from "../oci/oci.ts";
 import type { Runtime } from "./runtime.ts";
@@ -31,6 +32,7 @@ export function runtimeSuite(makeBed: MakeBed): void {
   frozenSuite(makeBed);
   restartSuite(makeBed);
   logSuite(makeBed);
+  execSuite(makeBed);
   adoptionSuite(makeBed);
 }
 
@@ -303,6 +305,50 @@ function logSuite(makeBed: MakeBed): void {
   });
 }
 
+function execSuite(makeBed: MakeBed): void {
+  test("a command runs as the instance does, reads and writes, and says how it ended", async () => {
+    await using bed = await makeBed();
+    await using runtime = await bed.open();
+    await runtime.run(specOf(bed.app, { env: { COLOR: "blue" } }));
+    const env = JSON.parse(await ask(await untilReady(runtime, NAME), "/env"));
+    const script =
+      "const { COLOR, PORT } = require('process').env; console.log(COLOR, PORT); console.error('oh');" +
+      "process.stdin.on('data', (it) => console.log(String(it))).on('end', () => process.exit(3))";
+    const request = { command: ["node", "-e", script], hasInput: true };
+    using execution = await runtime.exec(NAME, request);
+    execution.input?.end("typed");
+    const [out, errors] = await Promise.all([text(execution.output), text(execution.errors)]);
+    assert.deepEqual([out, errors], [`blue ${env.PORT}\ntyped\n`, "oh\n"]);
+    assert.equal(await execution.ended, 3);
+    assert.equal(await ask(await untilReady(runtime, NAME), "/"), "hello");
+  });
+
+  test("a command that nobody waits for is killed, and without input it has none", async () => {
+    await using bed = await makeBed();
+    await using runtime = await bed.open();
+    await runtime.run(specOf(bed.app));
+    await untilReady(runtime, NAME);
+    const command = ["node", "-e", "process.stdin.on('close', () => setTimeout(() => {}, 1e6))"];
+    const execution = await runtime.exec(NAME, { command: [...command], hasInput: false });
+    assert.equal(execution.input, undefined);
+    execution[Symbol.dispose]();
+    assert.equal(await execution.ended, 137);
+    execution[Symbol.dispose]();
+  });
+
+  test("a command that cannot run is refused, and so is one beside nothing", async () => {
+    await using bed = await makeBed();
+    await using runtime = await bed.open();
+    const asked = { command: ["no-such-program"], hasInput: false };
+    const refused = async (reason: Reason) =>
+      await assert.rejects(runtime.exec(NAME, asked), (thrown) => isReason(thrown, reason));
+    await refused("NotFound");
+    await runtime.run(specOf(bed.app));
+    await untilReady(runtime, NAME);
+    await refused("BadRequest");
+  });
+}
+
 function adoptionSuite(makeBed: MakeBed): void {
   test("instances outlive the runtime, and the next one finds them as they were", async () => {
     await using bed = await makeBed();
@@ -316,6 +362,8 @@ function adoptionSuite(makeBed: MakeBed): void {
     await using second = await bed.open();
     assert.deepEqual(second.get(NAME), before);
     await ask(before, "/say/after");
+    using execution = await second.exec(NAME, { command: ["node", "-v"], hasInput: false });
+    assert.equal(await execution.ended, 0);
     const all = ["0 begun", "0 meanwhile", "0 after"];
     await untilSo("all lines are there", async () => (await textsOf(second)).length >= all.length);
     assert.deepEqual(await textsOf(second), all);

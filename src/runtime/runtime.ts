@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import type { Readable, Writable } from "node:stream";
 import type { Probe } from "../api/probe.ts";
 import type { LogLine, LogOptions } from "../base/line_log.ts";
 import type { Digest } from "../oci/oci.ts";
@@ -52,7 +53,7 @@ export interface Exit {
 }
 
 /** As a shell tells it: a signal counts from 128. Nothing when nobody was there to see it. */
-export function exitCodeOf({ code, signal }: Exit): number | undefined {
+export function exitCodeOf({ code, signal }: Pick<Exit, "code" | "signal">): number | undefined {
   if (code !== undefined || signal === undefined) return code;
   return 128 + (constants.signals[signal as keyof typeof constants.signals] ?? 0);
 }
@@ -83,6 +84,31 @@ export interface Usage {
   /** Processor time used since it was started, in nanoseconds. */
   readonly cpuNs: number;
   readonly memoryBytes: number;
+}
+
+/** A command to run beside an instance. */
+export interface ExecRequest {
+  readonly command: readonly string[];
+  /** It is given something to read; otherwise its input is empty. */
+  readonly hasInput: boolean;
+  /** It has a terminal of this size, on which output and errors come as one. */
+  readonly terminal?: TerminalSize;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A command that runs. Disposing it kills it, if it still runs, and all that it has started. */
+export interface Execution extends Disposable {
+  readonly input: Writable | undefined;
+  readonly output: Readable;
+  readonly errors: Readable;
+  /** Nothing where there is no terminal. */
+  resize(size: TerminalSize): void;
+  /** With its exit code, as a shell tells it: 128 and more for a signal. */
+  readonly ended: Promise<number>;
 }
 
 /**
@@ -124,6 +150,13 @@ export interface Runtime extends AsyncDisposable {
    */
   log(name: string, options?: LogOptions & { readonly previous?: boolean }): AsyncIterable<LogLine>;
   usage(name: string): Promise<Usage | undefined>;
+  /**
+   * Runs a command as the instance runs: with its files, variables, user and limits. An instance
+   * that is frozen is thawed, and none is frozen before its commands have ended. Throws
+   * `NotFound` when there is no such instance, `BadRequest` when it does not run or the command
+   * cannot be run, and `NotImplemented` where the driver cannot do what is asked for.
+   */
+  exec(name: string, request: ExecRequest): Promise<Execution>;
   /** Removes what was made ready to run of images that are neither kept nor running. */
   collect(kept: ReadonlySet<Digest>): Promise<void>;
   /** Forgets what the instances of a revision wrote, when all of them are gone. */

@@ -29,7 +29,10 @@ import {
 } from "./discovery.ts";
 import { formOf } from "./negotiation.ts";
 import { basePath, groupVersions, openapiIndex, openapiOf } from "./openapi.ts";
+import { type PodExec, podExecRoutes } from "./pod_exec.ts";
 import { type PodLogs, podLogRoute } from "./pod_log.ts";
+import { COMPUTED, type Measure, metricsRoutes } from "./pod_metrics.ts";
+import { type PodDial, portForwardRoutes } from "./pod_port_forward.ts";
 import { resourceRoutes } from "./resource_routes.ts";
 import { type Uploads, uploadRoutes } from "./upload_routes.ts";
 import { VIEWED, viewRoutes } from "./view_routes.ts";
@@ -51,6 +54,9 @@ export interface ApiServerDeps {
   /** What is not well, a line each; nothing when all is. */
   readonly troubles: () => readonly string[];
   readonly podLogs: PodLogs;
+  readonly exec: PodExec;
+  readonly dial: PodDial;
+  readonly measure: Measure;
   readonly uploads: Uploads;
   /** Without it none can be made. */
   readonly backups?: Backups;
@@ -90,7 +96,10 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...openapiRoutes(deps),
     ...context.kinds.flatMap((kind) => resourceRoutes(kind, context)),
     ...viewRoutes(context),
+    ...metricsRoutes(deps.measure, context),
     podLogRoute(deps.podLogs, context),
+    ...podExecRoutes(deps, context),
+    ...portForwardRoutes(deps.dial, context),
     ...uploadRoutes(deps.uploads),
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
     ...reviewRoutes(deps),
@@ -144,7 +153,7 @@ function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
 
 /** Stored or not: all that clients can discover. */
 function servedKinds({ kinds }: ServerContext): readonly Kind[] {
-  return [...kinds, ...VIEWED, ...REVIEWS];
+  return [...kinds, ...VIEWED, ...COMPUTED, ...REVIEWS];
 }
 
 function health({ troubles }: ApiServerDeps): Answer {
@@ -161,7 +170,8 @@ function refusal(
   const status = statusOf(thrown instanceof BodyTooLarge ? tooLarge(thrown) : thrown);
   const { method, path } = call;
   const cause = thrown instanceof Error ? thrown.cause : undefined;
-  if (status.code >= 500) log.error({ err: thrown, method, path }, "a request failed");
+  if (status.code >= 500 && status.code !== 501)
+    log.error({ err: thrown, method, path }, "a request failed");
   else if (cause !== undefined) log.debug({ err: cause, method, path }, "a request was refused");
   const retry = status.details?.retryAfterSeconds;
   const headers = retry === undefined ? {} : { "retry-after": String(retry) };

@@ -111,22 +111,33 @@ interface Subresource {
   readonly responseVersion?: string;
 }
 
+const POD_PARTS: readonly Subresource[] = [
+  { name: "log", verbs: ["get"], responseKind: "Pod" },
+  { name: "attach", verbs: ["create", "get"], responseKind: "PodAttachOptions" },
+  { name: "exec", verbs: ["create", "get"], responseKind: "PodExecOptions" },
+  { name: "portforward", verbs: ["create", "get"], responseKind: "PodPortForwardOptions" },
+];
+
 function subresourcesOf(kind: Kind): readonly Subresource[] {
   const status = { name: "status", verbs: ["get", "patch", "update"], responseKind: kind.kind };
-  const log = { name: "log", verbs: ["get"], responseKind: "Pod" };
   const token = {
     ...{ name: "token", verbs: ["create"], responseKind: TOKEN_REQUEST.kind },
     responseVersion: TOKEN_REQUEST.apiVersion,
   };
   return [
     ...(kind.hasStatus ? [status] : []),
-    ...(kind.kind === "Pod" ? [log] : []),
+    ...(kind.kind === "Pod" ? POD_PARTS : []),
     ...(kind.kind === "ServiceAccount" ? [token] : []),
   ];
 }
 
-function verbsOf({ refuses = {}, isAnswered = false }: Kind): readonly string[] {
+function verbsOf({
+  refuses = {},
+  isAnswered = false,
+  isComputed = false,
+}: Kind): readonly string[] {
   if (isAnswered) return ["create"];
+  if (isComputed) return ["get", "list"];
   const writes = [
     ...(refuses.create === undefined ? ["create"] : []),
     ...(refuses.delete === undefined ? ["delete", "deletecollection"] : []),

@@ -1,3 +1,4 @@
+import { ApiError } from "../../src/api/error.ts";
 import type { LineLog } from "../../src/base/line_log.ts";
 import type { ImageStore } from "../../src/oci/oci.ts";
 import type { Exit, Instance, InstanceSpec, Runtime } from "../../src/runtime/runtime.ts";
@@ -114,6 +115,10 @@ export class ModelRuntime implements Runtime {
 
   async usage(): Promise<undefined> {
     return undefined;
+  }
+
+  async exec(): Promise<never> {
+    throw new ApiError("NotImplemented", "entries of a table run no commands");
   }
 
   async collect(): Promise<void> {}

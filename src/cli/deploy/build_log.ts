@@ -1,7 +1,7 @@
-import { isReason } from "../../api/error.ts";
 import type { ObjectKey } from "../../api/meta.ts";
 import { childName } from "../../api/name.ts";
 import type { Server } from "../command.ts";
+import { hasNoLog } from "../logs/has_no_log.ts";
 import type { Progress } from "../progress.ts";
 
 /** The Pod that shows the build of a revision. */
@@ -44,7 +44,7 @@ export class BuildLog {
       }
     } catch (thrown) {
       // It is not there yet: the next look tries again. Without a log one can still wait.
-      if (isReason(thrown, "NotFound")) this.#followed = undefined;
+      if (hasNoLog(thrown)) this.#followed = undefined;
     }
   }
 }

@@ -1,6 +1,6 @@
-import { isReason } from "../../api/error.ts";
 import type { ObjectKey } from "../../api/meta.ts";
 import type { KubernetesClient, PodLogOptions } from "../../client/kubernetes.ts";
+import { hasNoLog } from "./has_no_log.ts";
 
 /** A line, when it was written, and by which Pod. */
 export interface PodLine {
@@ -50,7 +50,7 @@ export async function* linesOfPod(
       yield { at, pod: key.name, text: gap < 0 ? "" : line.slice(gap + 1) };
     }
   } catch (thrown) {
-    if (!isReason(thrown, "NotFound")) throw thrown;
+    if (!hasNoLog(thrown)) throw thrown;
   }
 }
 

@@ -4,7 +4,7 @@ import { type Backoff, delayMs } from "../../base/backoff.ts";
 import { timestampOf } from "../../base/clock.ts";
 import type { ProcessId } from "../../base/process.ts";
 import { keepProbing, type Started, startedUp } from "../prober.ts";
-import type { Exit, Instance, Usage } from "../runtime.ts";
+import type { ExecRequest, Execution, Exit, Instance, Usage } from "../runtime.ts";
 import { exitOf, toldOf } from "./exit.ts";
 import { freezeAll, killAll, thawAll, usageOf } from "./family.ts";
 import type { Ended } from "./launch.ts";
@@ -42,6 +42,8 @@ export class Keeper {
   /** Ends what probes it. */
   #probing = new AbortController();
   #stopping: Promise<void> | undefined;
+  /** Commands that run beside it. */
+  #guests = 0;
 
   constructor(record: InstanceRecord, options: KeeperOptions) {
     this.#record = record;
@@ -77,6 +79,8 @@ export class Keeper {
   freeze(): void {
     const { run } = this.#record;
     if (this.#instance.phase !== "ready" || run === undefined || this.#run === undefined) return;
+    // What runs beside it would be frozen with it.
+    if (this.#guests > 0) return;
     this.#probing.abort();
     this.#note({ run: { ...run, isFrozen: true } });
     freezeAll(this.#run.life.family);
@@ -97,6 +101,25 @@ export class Keeper {
   usage(recent: RecentProcesses): Usage | undefined {
     const isUp = this.#instance.pid !== undefined;
     return isUp && this.#run !== undefined ? usageOf(this.#run.life.family, recent) : undefined;
+  }
+
+  /** Starts a command beside the run that is now, or answers with nothing when there is none. */
+  async exec(request: ExecRequest): Promise<Execution | undefined> {
+    if (this.#instance.pid === undefined || this.#stopping !== undefined) return undefined;
+    this.#guests += 1;
+    try {
+      this.thaw();
+      const execution = await this.#run?.exec(request);
+      const leave = () => {
+        this.#guests -= 1;
+      };
+      if (execution === undefined) leave();
+      else void execution.ended.then(leave);
+      return execution;
+    } catch (thrown) {
+      this.#guests -= 1;
+      throw thrown;
+    }
   }
 
   /** Lets it be: it runs on, and whoever reads its record can take it on. */

@@ -1,14 +1,15 @@
 import { spawn } from "node:child_process";
 import { closeSync, fchownSync, openSync } from "node:fs";
 import { devNull } from "node:os";
+import type { Readable, Writable } from "node:stream";
 import type { Cgroup, Doors } from "./cgroup.ts";
 import { NotStarted } from "./not_started.ts";
 import type { Plan } from "./plan.ts";
 import { processes } from "./process_table.ts";
 
 export interface Launching {
-  /** An open file for what it writes. */
-  readonly output: number;
+  /** An open file for what it writes; or pipes, for all that it reads and writes. */
+  readonly output: number | "pipe";
   readonly cgroup: Cgroup | undefined;
   /** What would be inherited from us, and shall not be. */
   readonly inherited: readonly number[];
@@ -28,6 +29,14 @@ const SHELL_VARIABLES = new RegExp(
 export interface Launched {
   readonly pid: number;
   readonly ended: Promise<Ended>;
+  /** Where it was asked for pipes. */
+  readonly pipes?: Pipes | undefined;
+}
+
+export interface Pipes {
+  readonly input: Writable;
+  readonly output: Readable;
+  readonly errors: Readable;
 }
 
 /** How a process ended: one of the two, or neither when nobody was there to see it. */
@@ -44,7 +53,7 @@ export async function launch(plan: Plan, launching: Launching): Promise<Launched
   const { output, cgroup } = launching;
   const { uid, gid } = plan.user;
   // So that it may open its standard output anew, by the name in /dev.
-  if (uid !== undefined && gid !== undefined) fchownSync(output, uid, gid);
+  if (output !== "pipe" && uid !== undefined && gid !== undefined) fchownSync(output, uid, gid);
   if (cgroup === undefined) return await started(plan, launching);
   if (!Object.keys(plan.env).every(passesShell)) return await joinedLater(plan, launching, cgroup);
   using doors = cgroup.openDoors();
@@ -100,7 +109,9 @@ function started({ command, directory, env, user }: Plan, open: Open): Promise<L
     const ended = new Promise<Ended>((end) => {
       child.once("exit", (code, signal) => end(endedBy(code, signal)));
     });
-    child.once("spawn", () => resolve({ pid: child.pid ?? 0, ended }));
+    const { stdin: input, stdout, stderr: errors } = child;
+    const pipes = input && stdout && errors ? { input, output: stdout, errors } : undefined;
+    child.once("spawn", () => resolve({ pid: child.pid ?? 0, ended, pipes }));
   } finally {
     closeSync(nothing);
   }
@@ -109,7 +120,8 @@ function started({ command, directory, env, user }: Plan, open: Open): Promise<L
 
 /** Nothing takes the place of what would be inherited. */
 function stdioOf({ output, doors = [], inherited }: Open, nothing: number) {
-  const stdio: ("ignore" | number)[] = ["ignore", output, output, ...doors];
+  const input = output === "pipe" ? output : "ignore";
+  const stdio: ("ignore" | "pipe" | number)[] = [input, output, output, ...doors];
   for (const fd of inherited) {
     while (stdio.length < fd) stdio.push("ignore");
     stdio[fd] ??= nothing;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { notFound } from "../../api/error.ts";
+import { ApiError, notFound } from "../../api/error.ts";
 import { assert } from "../../base/assert.ts";
 import type { Backoff } from "../../base/backoff.ts";
 import type { Chance } from "../../base/chance.ts";
@@ -12,7 +12,7 @@ import { type ProcessId, processOf } from "../../base/process.ts";
 import type { Digest, ImageStore } from "../../oci/oci.ts";
 import { keyOf } from "../key.ts";
 import { RevisionLogs } from "../revision_logs.ts";
-import type { Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
 import { Cgroups } from "./cgroups.ts";
 import { Deaths } from "./deaths.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
@@ -186,6 +186,16 @@ export class ProcessRuntime implements Runtime {
 
   async usage(name: string): Promise<Usage | undefined> {
     return this.#keepers.get(name)?.usage(this.#recent);
+  }
+
+  async exec(name: string, request: ExecRequest): Promise<Execution> {
+    this.#open();
+    const keeper = this.#keepers.get(name);
+    if (keeper === undefined) throw notFound(POD, name);
+    const execution = await keeper.exec(request);
+    if (execution !== undefined) return execution;
+    const { message } = keeper.instance;
+    throw new ApiError("BadRequest", `the container of pod "${name}" is not running: ${message}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

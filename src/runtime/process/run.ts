@@ -7,11 +7,12 @@ import type { Log } from "../../base/log.ts";
 import { type ProcessId, processOf } from "../../base/process.ts";
 import type { Target } from "../attempt.ts";
 import { keyOf } from "../key.ts";
-import type { InstanceSpec } from "../runtime.ts";
+import type { ExecRequest, Execution, InstanceSpec } from "../runtime.ts";
 import { Cgroup } from "./cgroup.ts";
 import type { Cgroups, Made } from "./cgroups.ts";
 import type { Deaths } from "./deaths.ts";
 import { execProbe } from "./exec_probe.ts";
+import { execute } from "./execution.ts";
 import type { LaidOutImages } from "./laid_out.ts";
 import { launch } from "./launch.ts";
 import type { Life } from "./life.ts";
@@ -45,6 +46,8 @@ export interface Run {
   readonly port: Port;
   readonly output: Output;
   readonly target: Target;
+  /** Starts a command beside it. */
+  exec(request: ExecRequest): Promise<Execution>;
 }
 
 export interface Beginning {
@@ -104,7 +107,8 @@ export function adoptRun(shared: Shared, { spec, run }: Known, leader: ProcessId
     const image = await shared.images.get(spec.image);
     return planOf(spec, image, { port: run.port, token, scratch, toolPath });
   };
-  return { life, port, output, target: targetOf(shared, { spec, port, cgroup, plan }) };
+  const aim = { spec, port, cgroup, plan };
+  return { life, port, output, target: targetOf(shared, aim), exec: execOf(shared, aim) };
 }
 
 /** Gives back what a run had whose processes are gone, and answers with what it wrote last. */
@@ -143,8 +147,8 @@ async function startRun(shared: Shared, starting: Starting): Promise<Run> {
     const { ended } = launched;
     const life: Life = { family: { leader, token, cgroup }, ended, [Symbol.dispose]: () => {} };
     note({ ...record, process: leader });
-    const target = targetOf(shared, { spec, port, cgroup, plan: async () => plan });
-    return { life, port, output, target };
+    const aim = { spec, port, cgroup, plan: async () => plan };
+    return { life, port, output, target: targetOf(shared, aim), exec: execOf(shared, aim) };
   } catch (thrown) {
     await output.close();
     await cgroup?.remove(shared.clock);
@@ -185,6 +189,12 @@ function targetOf(shared: Shared, { spec, port, cgroup, plan }: Aim): Target {
     protocol: spec.protocol,
     exec: async (command, signal) =>
       await execProbe(command, { plan: await plan(), cgroup, inherited, scratch, signal }),
+  };
+}
+
+function execOf({ inherited, toolPath }: Shared, { cgroup, plan }: Aim): Run["exec"] {
+  return async (request) => {
+    return await execute(request, { plan: await plan(), cgroup, inherited, toolPath });
   };
 }
 
