@@ -312,7 +312,8 @@ function execSuite(makeBed: MakeBed): void {
     await runtime.run(specOf(bed.app, { env: { COLOR: "blue" } }));
     const env = JSON.parse(await ask(await untilReady(runtime, NAME), "/env"));
     const script =
-      "const { COLOR, PORT } = require('process').env; console.log(COLOR, PORT); console.error('oh');" +
+      "const { COLOR, PORT } = require('process').env;" +
+      "console.log(COLOR, PORT); console.error('oh');" +
       "process.stdin.on('data', (it) => console.log(String(it))).on('end', () => process.exit(3))";
     const request = { command: ["node", "-e", script], hasInput: true };
     using execution = await runtime.exec(NAME, request);
@@ -328,7 +329,7 @@ function execSuite(makeBed: MakeBed): void {
     await using runtime = await bed.open();
     await runtime.run(specOf(bed.app));
     await untilReady(runtime, NAME);
-    const command = ["node", "-e", "process.stdin.on('close', () => setTimeout(() => {}, 1e6))"];
+    const command = ["node", "-e", "require('net').createServer().listen(0)"];
     const execution = await runtime.exec(NAME, { command: [...command], hasInput: false });
     assert.equal(execution.input, undefined);
     execution[Symbol.dispose]();
