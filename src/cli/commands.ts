@@ -12,6 +12,7 @@ import { OPEN } from "./open.ts";
 import { RESTORE } from "./restore.ts";
 import { REVISIONS } from "./revisions.ts";
 import { ROLLBACK } from "./rollback.ts";
+import { ROTATE_KEY } from "./rotate_key.ts";
 import { SAMPLE } from "./sample.ts";
 import { SERVE } from "./serve.ts";
 import { SERVICES } from "./services.ts";
@@ -24,7 +25,7 @@ const TOLD: readonly Command[] = [
   ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
   ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, GC],
   ...[GET, APPLY],
-  ...[BACKUP, RESTORE],
+  ...[BACKUP, RESTORE, ROTATE_KEY],
   ...[VERSION, SAMPLE],
 ];
 

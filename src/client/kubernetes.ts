@@ -227,6 +227,11 @@ export class KubernetesClient implements Client, AsyncDisposable {
     }
   }
 
+  /** Has something done that is no resource, and answers with what came of it. */
+  async post<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return await this.#json<T>({ url: path, method: "POST", ...signalOf(options) });
+  }
+
   /** What the server says of itself: `gitVersion` and more. */
   async version(options: CallOptions = {}): Promise<Readonly<Record<string, string>>> {
     return await this.#json({ url: "/version", ...signalOf(options) });

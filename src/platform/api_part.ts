@@ -9,6 +9,7 @@ import { makeApiServer } from "../server/api_server.ts";
 import type { Backups } from "../server/backup_routes.ts";
 
 import type { ServerContext } from "../server/context.ts";
+import type { RotatedKey } from "../server/key_routes.ts";
 import type { PodLogs } from "../server/pod_log.ts";
 import type { Measure } from "../server/pod_metrics.ts";
 import type { Uploads } from "../server/upload_routes.ts";
@@ -32,6 +33,7 @@ export interface ApiPartDeps {
   readonly podDoors: PodDoors;
   readonly uploads: Uploads;
   readonly backups: Backups;
+  readonly rotateKey: () => Promise<RotatedKey>;
   readonly gateway: Fleet;
   readonly log: Log;
 }
@@ -44,10 +46,11 @@ export class ApiPart implements Part {
 
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
-    const { context, config, doors, uploads, backups, credentials, log } = deps;
+    const { context, config, doors, uploads, backups, rotateKey, credentials, log } = deps;
     const { podLogs, measure, podDoors } = deps;
+    const shared = { podLogs, measure, uploads, backups, rotateKey };
     this.#server = makeApiServer({
-      ...{ ...doors, ...podDoors, context, podLogs, measure, uploads, backups, log },
+      ...{ ...doors, ...podDoors, ...shared, context, log },
       requestsPerSecond: config.access.requestsPerSecond,
       tls: { ...credentials.server, clientAuthority: credentials.authority.cert },
       version: VERSION,

@@ -23,6 +23,7 @@ import type { Endpoints } from "./endpoints.ts";
 import { freeMemory } from "./free_memory.ts";
 import { checkRestored, homeAt, makeHome } from "./home.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { KeyFile } from "./key_file.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
 import { NodeView } from "./node_view.ts";
@@ -52,7 +53,8 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   await makeHome(home);
   checkRestored(home);
   const credentials = await credentialsFor(config.api.host, { directory: home.pki, ...deps });
-  const store = started.use(await openDiskStore({ path: home.store, log: deps.log }));
+  const vault = await KeyFile.open({ path: config.access.secretsKey, log: deps.log });
+  const store = started.use(await openDiskStore({ path: home.store, vault, log: deps.log }));
   // Once more: now that we have its lock, no restore begins.
   checkRestored(home);
   const cache = started.use(new LocalCache(store, KINDS));
@@ -75,6 +77,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     measure: () => sampler.measure(),
     uploads: uploadsTo(images),
     backups: backupsOf({ home, store, ...deps }),
+    rotateKey: () => vault.rotate(store),
   });
   const controllers = makeControllers({
     ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },

@@ -27,6 +27,7 @@ import {
   resourceList,
   versionInfo,
 } from "./discovery.ts";
+import { keyRoutes, type RotatedKey } from "./key_routes.ts";
 import { formOf } from "./negotiation.ts";
 import { basePath, groupVersions, openapiIndex, openapiOf } from "./openapi.ts";
 import { type PodExec, podExecRoutes } from "./pod_exec.ts";
@@ -60,6 +61,8 @@ export interface ApiServerDeps {
   readonly uploads: Uploads;
   /** Without it none can be made. */
   readonly backups?: Backups;
+  /** Without it, keys stay as they are. */
+  readonly rotateKey?: () => Promise<RotatedKey>;
 }
 
 /** What one object may hold on the wire, as in Kubernetes. */
@@ -102,6 +105,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...portForwardRoutes(deps.dial, context),
     ...uploadRoutes(deps.uploads),
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
+    ...(deps.rotateKey === undefined ? [] : keyRoutes(deps.rotateKey)),
     ...reviewRoutes(deps),
     ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),
   ];

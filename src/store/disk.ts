@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { isReason } from "../api/error.ts";
+import { ApiError, isReason } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
 import { textOf } from "../api/text.ts";
@@ -20,6 +20,7 @@ import {
   storeKey,
   type WriteOptions,
 } from "./store.ts";
+import type { Vault } from "./vault.ts";
 import { Watchers } from "./watchers.ts";
 import { changeOf, stamped, type Write } from "./write.ts";
 
@@ -27,10 +28,13 @@ export interface DiskStoreOptions extends LogFileOptions {
   /** Of the file; its directory must be there. A `-wal` beside it is part of the store. */
   readonly path: string;
   readonly log: Log;
+  /** Seals Secrets; without it they are stored as they are. */
+  readonly vault?: Vault;
 }
 
-interface Logged {
+interface Using {
   readonly log: Log;
+  readonly vault: Vault | undefined;
 }
 
 /** A write, and those who wait for its answer. */
@@ -58,6 +62,7 @@ const RECENT_MAX = 1024;
 export class DiskStore implements Store {
   readonly #file: LogFile;
   readonly #log: Log;
+  readonly #vault: Vault | undefined;
   readonly #live: Live;
   readonly #watchers = new Watchers();
   /** The change of revision n is at n % RECENT_MAX, until a newer one is. */
@@ -73,9 +78,11 @@ export class DiskStore implements Store {
   #snapshots = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(file: LogFile, { live, revision, compactedRevision, log }: Loaded & Logged) {
+  constructor(file: LogFile, loaded: Loaded & Using) {
+    const { live, revision, compactedRevision, log, vault } = loaded;
     this.#file = file;
     this.#log = log;
+    this.#vault = vault;
     this.#live = live;
     this.#revision = revision;
     this.#firstRevision = revision + 1;
@@ -138,6 +145,36 @@ export class DiskStore implements Store {
       check: () => this.#checkOpen(),
       onClose: () => this.#release(),
     });
+  }
+
+  /**
+   * Writes anew what is not sealed as it would be now, some rows a turn. `isScrubbed` also clears
+   * what the file has kept of rows that are gone. Answers how many rows were written.
+   */
+  async reseal({ isScrubbed = false }: { readonly isScrubbed?: boolean } = {}): Promise<number> {
+    const vault = this.#vault;
+    if (vault === undefined) return 0;
+    let count = 0;
+    for (let after = 0; ; ) {
+      this.#checkOpen();
+      if (this.#snapshots > 0) {
+        throw new ApiError("Conflict", "a backup is being made: try again when it is done");
+      }
+      const page = this.#file.page(after, this.#revision);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.revision;
+      const stale = page.flatMap((row) => {
+        const { key, body } = row;
+        if (body === undefined || vault.isCurrent(key, body)) return [];
+        return [{ ...row, body: vault.seal(key, vault.open(key, body)) }];
+      });
+      this.#file.rewrite(stale);
+      count += stale.length;
+      await turn();
+    }
+    if (count > 0) this.#file.settle({ isScrubbed });
+    return count;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -204,7 +241,7 @@ export class DiskStore implements Store {
         const key = storeKey(write.resource, write.resource.metadata);
         const stored = pending.has(key) ? pending.get(key) : this.#live.at(key);
         const change = changeOf(write, { stored, revision: revision + 1 });
-        const row = rowOf(key, change);
+        const row = this.#rowOf(key, change);
         pending.set(key, change.type === "put" ? change.resource : undefined);
         revision += 1;
         return { change, row };
@@ -249,7 +286,14 @@ export class DiskStore implements Store {
     const live = this.#live.at(key);
     if (live?.metadata.resourceVersion === String(revision)) return live;
     if (body === undefined) throw this.#file.damaged(`revision ${revision} holds no resource`);
-    return resourceIn(body);
+    return resourceIn({ revision, key, body }, this.#vault);
+  }
+
+  /** Throws when the resource cannot be written as JSON. */
+  #rowOf(key: string, { revision, type, resource, previous }: Change): Row {
+    const text = type === "put" ? textOf(resource) : undefined;
+    const body = text === undefined ? undefined : (this.#vault?.seal(key, text) ?? text);
+    return { revision, previous: Number(previous?.metadata.resourceVersion ?? 0), key, body };
   }
 
   async #sweep(): Promise<void> {
@@ -286,22 +330,23 @@ export class DiskStore implements Store {
  * or written, is damaged or something else.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
-  const { log } = options;
+  const { log, vault } = options;
   const path = resolve(options.path);
   const file = openLogFile(path, options);
   try {
-    const loaded = load(file);
-    const { revision, compactedRevision, live } = loaded;
+    const loaded = load(file, vault);
+    const { revision, compactedRevision, live, stale, plain } = loaded;
     log.info({ path, revision, compactedRevision, resources: live.size }, "opened the store");
-    return new DiskStore(file, { ...loaded, log });
+    const store = new DiskStore(file, { ...loaded, log, vault });
+    await vault?.begin();
+    if (stale > 0) {
+      const rows = await store.reseal({ isScrubbed: plain > 0 });
+      log.info({ path, rows }, "encrypted Secrets with the key of now");
+    }
+    await vault?.settled();
+    return store;
   } catch (thrown) {
     file[Symbol.dispose]();
     throw openRefusal(path, thrown);
   }
-}
-
-/** Throws when the resource cannot be written as JSON. */
-function rowOf(key: string, { revision, type, resource, previous }: Change): Row {
-  const body = type === "put" ? textOf(resource) : undefined;
-  return { revision, previous: Number(previous?.metadata.resourceVersion ?? 0), key, body };
 }

@@ -1,24 +1,31 @@
 import type { Resource } from "../api/meta.ts";
 import { Live } from "./live.ts";
-import type { LogFile } from "./log_file.ts";
+import type { LogFile, Row } from "./log_file.ts";
+import { isSealed, standIn, type Vault } from "./vault.ts";
 
 /** What a log comes to. */
 export interface Loaded {
   readonly live: Live;
   readonly revision: number;
   readonly compactedRevision: number;
+  /** Rows that are not sealed, or not as they would be now. */
+  readonly stale: number;
+  /** Of them, those that anybody can read who has the file. */
+  readonly plain: number;
 }
 
 /**
  * Reads the whole log, newest first, so that of each key the first row is the one that counts.
  * Throws when a row is damaged, or missing where none may be.
  */
-export function load(file: LogFile): Loaded {
+export function load(file: LogFile, vault?: Vault): Loaded {
   const { compacted } = file.state();
   const live = new Live();
   const deleted = new Set<string>();
   let revision: number | undefined;
   let next: number | undefined;
+  let stale = 0;
+  let plain = 0;
   for (const row of file.newestFirst()) {
     revision ??= row.revision;
     if (next !== undefined && next > compacted && row.revision !== next) {
@@ -26,16 +33,28 @@ export function load(file: LogFile): Loaded {
     }
     next = row.revision - 1;
     const { key, body } = row;
+    if (body !== undefined && vault?.isCurrent(key, body) === false) {
+      stale += 1;
+      if (!isSealed(body)) plain += 1;
+    }
     if (deleted.has(key) || live.at(key) !== undefined) continue;
     if (body === undefined) deleted.add(key);
-    else live.apply(key, { type: "put", resource: resourceIn(body) });
+    else live.apply(key, { type: "put", resource: resourceIn({ ...row, body }, vault) });
   }
   if (next !== undefined && next > compacted) throw file.damaged(`revision ${next} is missing`);
   // The last rows may all have been deletions, and swept away.
-  return { live, revision: Math.max(revision ?? 0, compacted), compactedRevision: compacted };
+  const last = Math.max(revision ?? 0, compacted);
+  return { live, revision: last, compactedRevision: compacted, stale, plain };
 }
 
-/** The checksum has shown that it is what a resource was written as. */
-export function resourceIn(body: string): Resource {
-  return JSON.parse(body);
+/**
+ * The checksum has shown that it is what a resource was written as. Where nobody brought a vault,
+ * nobody wants to know what is sealed, but that it is there.
+ */
+export function resourceIn(
+  { key, revision, body }: Pick<Row, "key" | "revision"> & { readonly body: string },
+  vault?: Vault,
+): Resource {
+  if (vault === undefined && isSealed(body)) return standIn(key, revision);
+  return JSON.parse(vault?.open(key, body) ?? body);
 }

@@ -113,6 +113,23 @@ export class LogFile implements Disposable {
     });
   }
 
+  /** Puts other bodies in the place of those of rows, all or none, and leaves no trace of them. */
+  rewrite(rows: readonly Row[]): void {
+    if (rows.length === 0) return;
+    const { rewrite } = this.#statements;
+    this.#database.exec("PRAGMA secure_delete = ON");
+    this.#transact(() => {
+      for (const row of rows) rewrite.run(checksumOf(row), row.body ?? null, row.revision);
+    });
+    this.#database.exec("PRAGMA secure_delete = OFF");
+  }
+
+  /** Brings all into the file itself; `isScrubbed` also clears its free pages. */
+  settle({ isScrubbed }: { readonly isScrubbed: boolean }): void {
+    if (isScrubbed) this.#database.exec("VACUUM");
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   /** Notes durably that what is up to `revision` is forgotten. `sweep` then makes it so. */
   forget(revision: number): void {
     this.#transact(() => this.#statements.compact.run(revision));
@@ -215,6 +232,7 @@ function prepare(database: DatabaseSync) {
     ),
     at: statement(`SELECT ${columns} FROM log WHERE revision = ?`),
     insert: statement(`INSERT INTO log (${columns}) VALUES (?, ?, ?, ?, ?)`),
+    rewrite: statement("UPDATE log SET checksum = ?, body = ? WHERE revision = ?"),
     compact: statement("UPDATE state SET compacted = ?"),
     sweep: statement("UPDATE state SET swept = ?"),
     mend: statement("UPDATE state SET mended = mended + 1"),

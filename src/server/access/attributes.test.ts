@@ -66,7 +66,7 @@ for (const { request, asks } of [
   },
   { request: "GET /apis/serving.knative.dev/v1", asks: { verb: "get" } },
   { request: "GET /api", asks: { verb: "get" } },
-  { request: "POST /v1/projects", asks: { verb: "create" } },
+  { request: "POST /v1/projects", asks: { verb: "post" } },
 ]) {
   test(`${request} asks for what Kubernetes takes it for`, () => {
     const [method = "", url = ""] = request.split(" ");

@@ -37,11 +37,13 @@ const VERB_OF: Readonly<Record<string, string>> = {
  *     … [namespaces/NAMESPACE/] RESOURCE [/NAME [/SUBRESOURCE]]
  */
 export function attributesOf({ method, path, query }: Asked): Attributes {
-  const verb = VERB_OF[method] ?? method.toLowerCase();
   const steps = path.split("/").filter((step) => step !== "");
   const isCore = steps[0] === "api";
   const head = isCore ? 2 : 3;
-  if ((!isCore && steps[0] !== "apis") || steps.length <= head) return { verb, path };
+  if ((!isCore && steps[0] !== "apis") || steps.length <= head) {
+    return { verb: method.toLowerCase(), path };
+  }
+  const verb = VERB_OF[method] ?? method.toLowerCase();
   const { namespace, rest } = placed(steps.slice(head).map(decoded));
   const [resource = "", name = "", subresource = ""] = rest;
   const asked = name === "" ? nameIn(query.get("fieldSelector")) : name;
