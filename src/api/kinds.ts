@@ -1,5 +1,6 @@
 import { CONFIG_MAP } from "./config_map.ts";
 import { CONFIGURATION } from "./configuration.ts";
+import { DOMAIN_MAPPING } from "./domain_mapping.ts";
 import { EVENT } from "./event.ts";
 import { groupOf } from "./group.ts";
 import type { Kind } from "./kind.ts";
@@ -29,6 +30,7 @@ export const KINDS: readonly Kind[] = [
   ROLE_BINDING,
   CLUSTER_ROLE_BINDING,
   CONFIGURATION,
+  DOMAIN_MAPPING,
   REVISION,
   ROUTE,
   SERVICE,

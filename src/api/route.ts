@@ -30,6 +30,8 @@ export const addressFields = {
 const status = t.Object({
   ...servingStatusFields,
   ...addressFields,
+  /** Domains of DomainMappings that every worker of the gateway serves it under. */
+  domains: t.Optional(t.Array(t.String())),
   /** Gradual moves to a latest Revision that are under way. */
   rollouts: t.Optional(t.Array(rollout)),
 });

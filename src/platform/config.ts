@@ -55,6 +55,15 @@ export const SETTINGS: readonly Setting[] = [
   },
   ...ACCESS_SETTINGS,
   {
+    flag: "domain-proof",
+    variable: "VARVE_DOMAIN_PROOF",
+    value: "HOW",
+    otherwise: "off",
+    meaning:
+      "how a namespace shows that a domain it maps is its own: off, or dns for a TXT record " +
+      "_varve.DOMAIN that says namespace=NAMESPACE",
+  },
+  {
     flag: "log-level",
     variable: "VARVE_LOG_LEVEL",
     value: "LEVEL",
@@ -87,6 +96,7 @@ export interface Config {
   readonly domain: string;
   readonly workers: number;
   readonly access: AccessConfig;
+  readonly domainProof: "off" | "dns";
   readonly logLevel: LogLevel;
   readonly leavesRunning: boolean;
   readonly hasSample: boolean;
@@ -123,6 +133,7 @@ export function readConfig(
     gateway: readAddress("gateway", text("gateway")),
     domain: readDomain(text("domain")),
     workers: readWhole("workers", text("workers")),
+    domainProof: readProof(text("domain-proof")),
     logLevel: readLevel(text("log-level")),
     leavesRunning: readSwitch("leave-running", text("leave-running")),
     hasSample: readSwitch("sample", text("sample")),
@@ -205,6 +216,11 @@ function readWhole(flag: string, text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= 256) return value;
   throw wrong(flag, text, "want a whole number from 1 to 256");
+}
+
+function readProof(text: string): Config["domainProof"] {
+  if (text === "off" || text === "dns") return text;
+  throw wrong("domain-proof", text, "want off or dns");
 }
 
 const LEVELS: readonly string[] = ["debug", "info", "warn", "error", "silent"];

@@ -1,5 +1,6 @@
 import { CONFIG_MAP } from "../api/config_map.ts";
 import { CONFIGURATION } from "../api/configuration.ts";
+import { DOMAIN_MAPPING, type DomainMapping } from "../api/domain_mapping.ts";
 import { KINDS } from "../api/kinds.ts";
 import type { ObjectKey } from "../api/meta.ts";
 import { POD } from "../api/pod.ts";
@@ -18,6 +19,8 @@ import type { Gateway } from "../gateway/route_table.ts";
 import type { ImageStore, Registry } from "../oci/oci.ts";
 import { clusterRoleController } from "../reconcilers/access/reconcile.ts";
 import { configurationController } from "../reconcilers/configuration/reconcile.ts";
+import type { Proof } from "../reconcilers/domain_mapping/proof.ts";
+import { domainMappingController, referencesOf } from "../reconcilers/domain_mapping/reconcile.ts";
 import { namespaceController } from "../reconcilers/namespace/reconcile.ts";
 import { podController } from "../reconcilers/pod/reconcile.ts";
 import { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
@@ -45,6 +48,8 @@ export interface ControllerDeps {
   readonly freeMemory: () => number;
   /** How the gateway is reached; known once it listens. */
   readonly addressing: () => Addressing;
+  /** Whether a namespace may have a domain; everybody may when left out. */
+  readonly proof?: Proof;
   readonly logUrl: (revision: ObjectKey) => string;
 }
 
@@ -54,13 +59,18 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   const configurations = cache.lister(CONFIGURATION);
   const revisions = cache.lister(REVISION);
   const routes = cache.lister(ROUTE);
+  const mappings = new References<DomainMapping>({
+    ...{ cache, kind: DOMAIN_MAPPING, targetsOf: referencesOf },
+  });
+  const domains = cache.lister(DOMAIN_MAPPING);
   const references = new References<Route>({ cache, kind: ROUTE, targetsOf });
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
   const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
   const pods = cache.lister(POD);
   const autoscaler = new Autoscaler(deps);
   const activate = (revision: string) => autoscaler.activate(revision);
-  const shared = { ...deps, configurations, revisions, references, autoscaler, activate };
+  const watched = { configurations, revisions, references, mappings, domains, routes };
+  const shared = { ...deps, ...watched, autoscaler, activate };
   return [
     clusterRoleController({ client, clusterRoles: cache.lister(CLUSTER_ROLE) }),
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),
@@ -68,6 +78,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     configurationController({ client, recorder, revisions }),
     revisionController({ ...shared, ...environment, pods }),
     routeController(shared),
+    domainMappingController(shared),
     podController({ client, runtime, builder }),
   ] as readonly Controller[];
 }

@@ -1,10 +1,12 @@
 import { KINDS } from "../api/kinds.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
+import { textsOf } from "../base/dns_texts.ts";
 import type { Log } from "../base/log.ts";
 import { GarbageCollector } from "../control/garbage_collector.ts";
 import { Manager } from "../control/manager.ts";
 import { eventRecorder } from "../control/recorder.ts";
+import { dnsProof } from "../reconcilers/domain_mapping/proof.ts";
 import { GLOBALS } from "../scaling/globals.ts";
 import { Rbac } from "../server/access/rbac.ts";
 import { openDiskStore } from "../store/disk.ts";
@@ -81,6 +83,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   });
   const controllers = makeControllers({
     ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },
+    ...(config.domainProof === "dns" && { proof: dnsProof(textsOf) }),
     addressing: () => addressingOf(config, gateway),
     logUrl: (revision) => api.logUrl(revision),
   });

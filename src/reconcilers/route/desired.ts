@@ -16,7 +16,7 @@ export interface Addressing {
 export function routeSpecFor(
   route: Route,
   traffic: readonly TrafficTarget[],
-  { domain }: Addressing,
+  { domain, mapped }: Pick<Addressing, "domain"> & { readonly mapped: readonly string[] },
 ): RouteSpec {
   const { namespace = "default" } = route.metadata;
   const backend = ({ revisionName = "" }: TrafficTarget) => `${namespace}/${revisionName}`;
@@ -28,7 +28,7 @@ export function routeSpecFor(
       ? []
       : hosts(it.tag).map((host) => ({ host, split: [{ backend: backend(it), percent: 100 }] })),
   );
-  const main = hosts().map((host) => ({ host, split: merged(split) }));
+  const main = [...hosts(), ...mapped].map((host) => ({ host, split: merged(split) }));
   return { id: pathOf(route.metadata), hosts: [...main, ...tagged] };
 }
 

@@ -1,13 +1,22 @@
-import { type Condition, failed, ok, pending, readyFrom } from "../../api/condition.ts";
+import {
+  type Condition,
+  conditionOf,
+  failed,
+  ok,
+  pending,
+  readyFrom,
+} from "../../api/condition.ts";
 import { CONFIGURATION } from "../../api/configuration.ts";
+import type { DomainMapping } from "../../api/domain_mapping.ts";
 import { isReason } from "../../api/error.ts";
 import { LABEL } from "../../api/labels.ts";
-import { type ObjectKey, pathOf } from "../../api/meta.ts";
+import { isGoing, type ObjectKey, pathOf } from "../../api/meta.ts";
 import { REVISION } from "../../api/revision.ts";
 import type { Rollout } from "../../api/rollout.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Lister } from "../../client/client.ts";
 import type { Controller, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { References } from "../../control/references.ts";
@@ -32,6 +41,9 @@ export interface RouteDeps extends Listers {
   readonly activate: (revision: string) => void;
   /** Who routes to "Configuration/…" and "Revision/…". */
   readonly references: References<Route>;
+  readonly domains: Lister<DomainMapping>;
+  /** Who maps "Route/…". */
+  readonly mappings: References<DomainMapping>;
 }
 
 /** How often one that rests, or was given up, is asked for. */
@@ -65,6 +77,10 @@ export function routeController(deps: RouteDeps): Controller<Route> {
           if (!target.startsWith("Host/")) return;
           for (const key of references.to(`Claim/${pathOf(keyIn(target))}`)) wake(key);
         }),
+      (wake) =>
+        deps.mappings.watch((target) => {
+          if (target.startsWith("Route/")) wake(keyIn(target));
+        }),
     ],
     async finalize(route) {
       await gateway.deleteRoute(pathOf(route.metadata));
@@ -75,6 +91,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
 
 async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
   const addressing = deps.addressing();
+  const mapped = domainsOf(route, deps);
   const { targets, condition: assigned, resting } = resolveTargets(route, deps);
   for (const revision of resting) deps.activate(pathOf(revision.metadata));
   const named = targets.map(({ target, revision }) => {
@@ -96,7 +113,7 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const programmed =
     traffic === undefined
       ? pending("IngressNotConfigured", "Ingress has not yet been reconciled.", INGRESS)
-      : await program(route, { traffic, assigned, addressing, gateway: deps.gateway });
+      : await program(route, { traffic, assigned, addressing, mapped, gateway: deps.gateway });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
   const isServed = programmed.status === "True";
@@ -104,17 +121,28 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const isMoved = isServed && traffic === wanted;
   const rollouts = (isMoved ? rolled.rollouts : route.status?.rollouts) ?? [];
   const isSlow = traffic !== undefined && !isServed;
+  const domains = isServed ? mapped : (route.status?.domains ?? []);
   const restMs = resting.length > 0 ? RESTING_MS : undefined;
   const againMs = isSlow ? AGAIN_MS : (nextStepMs(rollouts, nowMs) ?? restMs);
   return {
     status: {
       ...address,
       ...(served !== undefined && { traffic: served }),
+      ...(domains.length > 0 && { domains }),
       ...(rollouts.length > 0 && { rollouts }),
       ...conditionsFrom([assigned, CERTIFICATE, ingress], rollouts),
     },
     ...(againMs !== undefined && { requeueAfterMs: againMs }),
   };
+}
+
+/** The domains that are mapped to it, and that nobody else has. */
+function domainsOf({ metadata }: Route, { mappings, domains }: RouteDeps): readonly string[] {
+  const all = mappings.to(`Route/${pathOf(metadata)}`).flatMap((key) => domains.get(key) ?? []);
+  return all
+    .filter((it) => !isGoing(it) && conditionOf(it.status, "DomainClaimed")?.status === "True")
+    .map((it) => it.metadata.name)
+    .toSorted();
 }
 
 const INGRESS = "IngressReady";
@@ -143,14 +171,16 @@ interface Programming {
   readonly traffic: readonly TrafficTarget[];
   readonly assigned: Condition;
   readonly addressing: Addressing;
+  readonly mapped: readonly string[];
   readonly gateway: Gateway;
 }
 
 /** IngressReady: whether every worker of the gateway serves the Route like this. */
 async function program(route: Route, programming: Programming): Promise<Condition> {
-  const { traffic, assigned, addressing, gateway } = programming;
+  const { traffic, assigned, gateway } = programming;
   try {
-    await gateway.putRoute(routeSpecFor(route, traffic, addressing));
+    const { domain } = programming.addressing;
+    await gateway.putRoute(routeSpecFor(route, traffic, { domain, mapped: programming.mapped }));
     return ok(INGRESS);
   } catch (thrown) {
     if (isReason(thrown, "AlreadyExists")) return failed("HostTaken", thrown.message, INGRESS);
@@ -176,7 +206,8 @@ function conditionsFrom(parts: readonly Condition[], rollouts: readonly Rollout[
 function progressOf({ revisions, nextStepTime }: Rollout): Condition {
   const total = revisions.reduce((sum, { percent }) => sum + percent, 0);
   const { revisionName = "", percent = 0 } = revisions.at(-1) ?? {};
-  const message = `Revision "${revisionName}" has ${percent} of ${total} %, next at ${nextStepTime}.`;
+  const so = `Revision "${revisionName}" has ${percent} of ${total} %`;
+  const message = `${so}, next at ${nextStepTime}.`;
   return { ...ok("RolloutInProgress"), severity: "Info", reason: "RolloutInProgress", message };
 }
 

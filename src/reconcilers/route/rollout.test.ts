@@ -9,7 +9,7 @@ const HOST = "hello.default.localhost";
 const KEY = { namespace: "default", name: "hello" };
 const SLOWLY = { "serving.knative.dev/rollout-duration": "5s" };
 
-test("§4.9: the latest gets one percent, then the rest by steps, and Ready does not wait", async () => {
+test("§4.9: the latest gets one percent, the rest by steps, and Ready does not wait", async () => {
   await using world = await serving();
   await deploy(world, "2");
   assert.deepEqual(split(world), { "hello-00001": 99, "hello-00002": 1 });
@@ -49,7 +49,7 @@ test("§4.9: a rollout goes on after a restart, with all the steps that are due"
   assert.deepEqual(split(after), { "hello-00001": 49, "hello-00002": 51 });
 });
 
-test("§4.9: a share that grows goes to the newest, one that shrinks comes off the oldest", async () => {
+test("§4.9: a share's gain goes to the newest, its loss comes off the oldest", async () => {
   await using world = await serving();
   await deploy(world, "2");
   await pass(world, 1);

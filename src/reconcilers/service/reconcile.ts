@@ -137,9 +137,11 @@ function routeStatus(service: Service, { route, configuration, made }: Both): Se
   if (!isControlledBy(route, service)) {
     return conditions(made.condition, notOwned(route, service, "RoutesReady"));
   }
-  const { conditions: _, observedGeneration: __, ...address } = route.status ?? {};
+  const { url, address, traffic } = route.status ?? {};
   return {
-    ...address,
+    ...(url !== undefined && { url }),
+    ...(address !== undefined && { address }),
+    ...(traffic !== undefined && { traffic }),
     ...conditions(made.condition, routesReady(service, { route, configuration, made })),
   };
 }
