@@ -21,6 +21,17 @@ const text = t.Optional(t.String());
 
 const containerStatus = t.Object({ name: text, imageDigest: text });
 
+const coldStart = t.Object({
+  from: t.OneOf("new", "stopped", "frozen"),
+  at: t.String({ format: "date-time" }),
+  /** Until the runtime was asked; or, of one that was frozen, until it served. */
+  scheduleMs: t.Number(),
+  unpackMs: t.Number(),
+  startMs: t.Number(),
+  readyMs: t.Number(),
+  totalMs: t.Number(),
+});
+
 const status = t.Object({
   ...servingStatusFields,
   /** Where to read what its instances write. */
@@ -30,6 +41,8 @@ const status = t.Object({
   /** Of one that was built here: what exactly was built, such as a commit. */
   imageSource: t.Optional(t.Object({ origin: t.String() })),
   actualReplicas: t.Optional(t.Integer()),
+  /** Ours: the last start that somebody waited for, and where its time went. */
+  coldStart: t.Optional(coldStart),
   /** Ours: instances that are kept without a processor, for the next request. */
   frozenReplicas: t.Optional(t.Integer()),
   desiredReplicas: t.Optional(t.Integer()),

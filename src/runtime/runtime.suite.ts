@@ -68,7 +68,7 @@ function runSuite(makeBed: MakeBed): void {
     const spec = specOf(bed.app, { env: { COLOR: "blue" } });
     await runtime.run(spec);
     const instance = await untilReady(runtime, NAME);
-    const { createdAt, startedAt, address, pid } = instance;
+    const { createdAt, startedAt, start, address, pid } = instance;
     assert(startedAt !== undefined && createdAt <= startedAt);
     assert.deepEqual(instance, {
       spec,
@@ -77,6 +77,7 @@ function runSuite(makeBed: MakeBed): void {
       ...(pid !== undefined && { pid }),
       createdAt,
       startedAt,
+      ...(start !== undefined && { start }),
       restarts: 0,
       message: "",
       caveats: [],

@@ -17,7 +17,8 @@ export interface InstanceSpec {
   readonly workingDir?: string;
   /**
    * All of it but what the runtime sets: `PORT`, `VARVE_INSTANCE` to know it again by, and `PATH`,
-   * `HOME` and `TMPDIR` where they are not given. Nothing of Varve's own environment is added.
+   * `HOME` and `TMPDIR` where they are not given. Where Node runs, `NODE_COMPILE_CACHE` as well, so
+   * that the next start is quicker. Nothing of Varve's own environment is added.
    */
   readonly env: Readonly<Record<string, string>>;
   /** What the instance would like to listen on. `PORT` tells it what it shall listen on. */
@@ -58,6 +59,16 @@ export function exitCodeOf({ code, signal }: Pick<Exit, "code" | "signal">): num
   return 128 + (constants.signals[signal as keyof typeof constants.signals] ?? 0);
 }
 
+/** Of the start of a run, in milliseconds. */
+export interface StartParts {
+  /** Until the image's files were laid out: next to nothing when they were. */
+  readonly unpackMs: number;
+  /** From there until there was a process. */
+  readonly startMs: number;
+  /** From there until it was ready. */
+  readonly readyMs: number;
+}
+
 export interface Instance {
   readonly spec: InstanceSpec;
   /**
@@ -72,6 +83,8 @@ export interface Instance {
   readonly createdAt: string;
   /** Of the run that is now. */
   readonly startedAt?: string;
+  /** How long the parts of its start took; absent until it was ready. */
+  readonly start?: StartParts;
   readonly restarts: number;
   readonly lastExit?: Exit;
   /** What it is waiting for, for people: "nothing listens on port 41234 yet". */

@@ -5,7 +5,9 @@ import type { Exit, Instance, InstanceSpec, Runtime } from "../../src/runtime/ru
 import { NOW } from "./world_clock.ts";
 
 /** How instances of one revision behave in the world: ready at once, or as a test says. */
-export type Behaviour = Partial<Pick<Instance, "phase" | "message" | "lastExit" | "caveats">>;
+export type Behaviour = Partial<
+  Pick<Instance, "phase" | "message" | "start" | "lastExit" | "caveats">
+>;
 
 /** The simplest runtime: instances are entries of a table, and do as they are told. */
 export class ModelRuntime implements Runtime {

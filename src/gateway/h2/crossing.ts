@@ -69,6 +69,7 @@ export class Crossing implements Waiter, ErrandEvents {
   start(): void {
     this.#caller.onClose(() => this.#close());
     this.#deadlines.set("whole", this.#backend.limits.timeoutMs);
+    this.#backend.load.enter(this.#parts.clock.elapsed());
     this.#ask(false);
   }
 
@@ -303,6 +304,7 @@ export class Crossing implements Waiter, ErrandEvents {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#backend.load.leave(this.#parts.clock.elapsed());
     this.#deadlines.clearAll();
     // All was said and heard: the connection to the instance may serve the next.
     if (this.#isEnded && this.#caller.isWhole) return;

@@ -39,6 +39,7 @@ test("ERR-14: a request that waits thaws what is frozen, and it is the same inst
   await world.settle();
   assert.deepEqual(seen(world), { active: "True", desired: 1, actual: 1, phases: ["ready"] });
   assert.deepEqual(world.runtime.list(), before);
+  assert.equal(world.get(REVISION, NAME).status?.coldStart?.from, "frozen");
   assert.equal(world.gateway.backends.get(BACKEND)?.endpoints.length, 1);
 });
 
@@ -51,9 +52,14 @@ test("ERR-13: a request that waits for one that is stopped starts it, and says s
   await world.settle();
   assert.deepEqual(seen(world), { active: WAITING, desired: 1, actual: 0, phases: ["starting"] });
   assert.equal(told(world.get(REVISION, NAME))["Ready"], "True", "it was ready, and will be");
-  world.runtime.behave(BACKEND, { phase: "ready" });
+  world.pass(1.5);
+  const start = { unpackMs: 100, startMs: 200, readyMs: 1000 };
+  world.runtime.behave(BACKEND, { phase: "ready", start });
   await world.settle();
   assert.deepEqual(seen(world), { active: "True", desired: 1, actual: 1, phases: ["ready"] });
+  const { coldStart } = world.get(REVISION, NAME).status ?? {};
+  const parts = { ...start, scheduleMs: 200, totalMs: 1500 };
+  assert.deepEqual(coldStart, { from: "stopped", at: world.context.clock.timestamp(), ...parts });
 });
 
 test("§12.2: what cannot be started again is given up when nobody asks any more", async () => {

@@ -28,6 +28,21 @@ interface Entry {
   readonly key: ObjectKey;
   readonly scaler: Scaler;
   facts: Facts;
+  /** It was asked for then while it rested, and serves nobody yet. */
+  woken?: { readonly from: "frozen" | "stopped"; readonly atMs: number } | undefined;
+}
+
+/** What is known of a Revision that is awake, or was a moment ago: for metrics. */
+export interface Figures extends Plan {
+  readonly revision: string;
+  readonly ready: number;
+}
+
+/** How often Revisions were woken so far, by the floor they were on, and how long it took in all. */
+export interface Wakings {
+  readonly from: "frozen" | "stopped";
+  readonly count: number;
+  readonly ms: number;
 }
 
 const TICK_MS = 2000;
@@ -47,7 +62,8 @@ export class Autoscaler {
   readonly #entries = new Map<string, Entry>();
   readonly #gauges: Gauges;
   /** Those that are asked for, and have not been looked at since. */
-  readonly #called = new Map<string, ObjectKey>();
+  readonly #called = new Map<string, number>();
+  readonly #wakings = { frozen: { count: 0, ms: 0 }, stopped: { count: 0, ms: 0 } };
   #wake: (key: ObjectKey) => void = () => {};
 
   constructor(options: AutoscalerOptions) {
@@ -87,8 +103,10 @@ export class Autoscaler {
     }
     entry.facts = facts;
     const { scaler } = entry;
-    const isCalled = this.#called.delete(id);
-    if (isCalled || settings.minScale > 0 || !settings.isToZero) scaler.activate(now, settings);
+    const calledMs = this.#called.get(id);
+    this.#called.delete(id);
+    if (calledMs !== undefined) this.#awake(entry, calledMs);
+    if (settings.minScale > 0 || !settings.isToZero) scaler.activate(now, settings);
     const { plan } = scaler;
     return plan.floor === "awake" ? { ...plan, replicas: bounded(plan.replicas, settings) } : plan;
   }
@@ -102,16 +120,49 @@ export class Autoscaler {
   /** A request waits for it, or a Route is about to send it some. */
   activate(id: string): void {
     const entry = this.#entries.get(id);
-    const key = entry?.key ?? keyOf(id);
-    if (entry === undefined) this.#called.set(id, key);
-    else entry.scaler.activate(this.#options.clock.elapsed(), entry.facts.settings);
-    this.#wake(key);
+    const now = this.#options.clock.elapsed();
+    if (entry !== undefined) this.#awake(entry, now);
+    else if (!this.#called.has(id)) this.#called.set(id, now);
+    this.#wake(entry?.key ?? keyOf(id));
+  }
+
+  /** From which floor it was woken and how long that took, once, when it serves again. */
+  awoke(key: ObjectKey): { readonly from: "frozen" | "stopped"; readonly ms: number } | undefined {
+    const entry = this.#entries.get(pathOf(key));
+    if (entry?.woken === undefined) return undefined;
+    const { from, atMs } = entry.woken;
+    entry.woken = undefined;
+    const ms = this.#options.clock.elapsed() - atMs;
+    this.#wakings[from].count += 1;
+    this.#wakings[from].ms += ms;
+    return { from, ms };
+  }
+
+  /** Of all Revisions that are not stopped. */
+  figures(): readonly Figures[] {
+    return [...this.#entries].map(([revision, { scaler, facts }]) => {
+      return { revision, ready: facts.ready, ...scaler.plan };
+    });
+  }
+
+  wakings(): readonly Wakings[] {
+    const { frozen, stopped } = this.#wakings;
+    return [
+      { from: "frozen", ...frozen },
+      { from: "stopped", ...stopped },
+    ];
   }
 
   /** It is not to have any, whatever is asked. */
   forget(key: ObjectKey): void {
     this.#entries.delete(pathOf(key));
     this.#called.delete(pathOf(key));
+  }
+
+  #awake(entry: Entry, atMs: number): void {
+    const { floor } = entry.scaler.plan;
+    if (floor !== "awake") entry.woken = { from: floor, atMs };
+    entry.scaler.activate(this.#options.clock.elapsed(), entry.facts.settings);
   }
 
   #take(loads: readonly Load[]): void {

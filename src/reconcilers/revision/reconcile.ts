@@ -11,6 +11,7 @@ import type { Controller, Finalized, Reconciled } from "../../control/controller
 import { CLEARED } from "../../control/finalizer.ts";
 import type { Digest } from "../../oci/oci.ts";
 import { keepBuildPod } from "./build_pod.ts";
+import { coldStartOf } from "./cold_start.ts";
 import type { RevisionDeps, RevisionParts } from "./deps.ts";
 import { imageOf } from "./image.ts";
 import { backendFor } from "./instances.ts";
@@ -83,12 +84,14 @@ async function reconcile(
   if (ready.length === 0 && !isSaid) return { status, written: revision };
   const why = conditionOf(status, "Ready")?.message ?? "";
   await parts.gateway.putBackend(backendFor(revision, ready, why));
+  const coldStart = coldStartOf(revision, { planned, serving: ready }, parts);
   freezeIdle(revision, scaled.instances, parts);
   const going = parts.pods.controlledBy(revision).filter(isGoing);
   const endMs = endInstances(revision, going.map(nameOf), parts);
   const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs].filter((ms) => ms > 0);
   const requeueAfterMs = waits.length === 0 ? 0 : Math.min(...waits);
-  return { status, requeueAfterMs, written: revision };
+  const all = { ...status, ...(coldStart !== undefined && { coldStart }) };
+  return { status: all, requeueAfterMs, written: revision };
 }
 
 function nameOf({ metadata }: Resource): string {

@@ -52,6 +52,7 @@ export function statusFrom(revision: Revision, seen: Seen): RevisionStatus {
     ...(origin !== undefined && { imageSource: { origin } }),
     actualReplicas: ready.length,
     desiredReplicas: replicas,
+    ...(revision.status?.coldStart !== undefined && { coldStart: revision.status.coldStart }),
     ...(frozen.length > 0 && { frozenReplicas: frozen.length }),
   };
 }

@@ -13,6 +13,7 @@ import type { RecentProcesses } from "./process_table.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
 import { adoptRun, beginRun, clearRun, forgetRun, type Run, type Shared } from "./run.ts";
 import { textOf } from "./system_error.ts";
+import { instanceOf } from "./view.ts";
 
 export interface KeeperOptions {
   readonly shared: Shared;
@@ -39,6 +40,8 @@ export class Keeper {
   #keeping: Promise<void> = Promise.resolve();
   /** Begins to probe the run that is now. */
   #probeAnew: () => void = () => {};
+  /** When the run that is now had a process. */
+  #beganMs = 0;
   /** Ends what probes it. */
   #probing = new AbortController();
   #stopping: Promise<void> | undefined;
@@ -172,6 +175,7 @@ export class Keeper {
         save: (run) => this.#save({ run }),
         note: (run) => this.#note({ run }),
       });
+      this.#beganMs = shared.clock.elapsed();
       return this.#run;
     } catch (thrown) {
       if (this.#over.signal.aborted || thrown instanceof AssertionError) throw thrown;
@@ -264,8 +268,10 @@ export class Keeper {
     const { readySinceMs: _, ...rest } = run;
     if (isReady && run.phase !== "ready") {
       port.settle();
-      const readySinceMs = this.#options.shared.clock.now();
-      this.#record = { ...this.#record, run: { ...run, phase: "ready", readySinceMs } };
+      const { clock } = this.#options.shared;
+      const readySinceMs = clock.now();
+      const readyMs = run.readyMs ?? clock.elapsed() - this.#beganMs;
+      this.#record = { ...this.#record, run: { ...run, phase: "ready", readySinceMs, readyMs } };
       this.#show("ready", "");
       this.#note({});
     } else if (!isReady && run.phase === "ready") {
@@ -370,24 +376,4 @@ export class Keeper {
     this.#instance = next;
     this.#options.tell();
   }
-}
-
-type View = Pick<Instance, "phase" | "message">;
-
-function instanceOf({ spec, createdAt, runs, run, lastExit }: InstanceRecord, view: View) {
-  const isUp = run?.process !== undefined && run.phase !== "over" && run.number === runs - 1;
-  const up = isUp && {
-    address: { host: "127.0.0.1", port: run.port },
-    pid: run.process.pid,
-    startedAt: run.startedAt,
-  };
-  return {
-    spec,
-    createdAt,
-    restarts: Math.max(0, runs - 1),
-    ...view,
-    ...up,
-    ...(lastExit !== undefined && { lastExit }),
-    caveats: run?.caveats ?? [],
-  };
 }

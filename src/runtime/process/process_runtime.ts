@@ -14,6 +14,7 @@ import { keyOf } from "../key.ts";
 import { RevisionLogs } from "../revision_logs.ts";
 import type { ExecRequest, Execution, Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
 import { Cgroups } from "./cgroups.ts";
+import { CompileCaches } from "./compile_cache.ts";
 import { Deaths } from "./deaths.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
 import { killIfThere } from "./family.ts";
@@ -98,6 +99,7 @@ export class ProcessRuntime implements Runtime {
     shared.records.start();
     shared.cgroups.start();
     this.#images.start();
+    shared.compiled.start();
     this.#logs.start();
     shared.spools.start();
     await this.#adoptAll(shared);
@@ -176,7 +178,9 @@ export class ProcessRuntime implements Runtime {
 
   async collect(kept: ReadonlySet<Digest>): Promise<void> {
     const running = this.list().map(({ spec }) => spec.image);
-    await this.#images.collect(new Set([...kept, ...running]));
+    const all = new Set([...kept, ...running]);
+    await this.#images.collect(all);
+    await this.#shared?.compiled.collect(all);
   }
 
   /** Removes what all instances of a revision wrote. To be called once it has none. */
@@ -229,6 +233,7 @@ export class ProcessRuntime implements Runtime {
       mark: `${id}.`,
       inherited: inheritedFds(),
       images: this.#images,
+      compiled: new CompileCaches(join(home, "compiled")),
       ports: new Ports(chance),
       cgroups: new Cgroups({ name: `varve-${id}`, root, clock }),
       deaths: new Deaths(clock),

@@ -20,6 +20,10 @@ export interface RunRecord {
   /** Absent while it is about to be started. */
   readonly process?: ProcessId;
   readonly phase: "starting" | "ready" | "unready" | "over";
+  /** Until its image was laid out, until it had a process, and until it was ready. */
+  readonly unpackMs?: number;
+  readonly startMs?: number;
+  readonly readyMs?: number;
   /** It has no processor, until it is thawed. */
   readonly isFrozen?: boolean;
   /** When it became ready, in milliseconds since 1970. */

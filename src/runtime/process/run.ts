@@ -10,6 +10,7 @@ import { keyOf } from "../key.ts";
 import type { ExecRequest, Execution, InstanceSpec } from "../runtime.ts";
 import { Cgroup } from "./cgroup.ts";
 import type { Cgroups, Made } from "./cgroups.ts";
+import type { CompileCaches } from "./compile_cache.ts";
 import type { Deaths } from "./deaths.ts";
 import { execProbe } from "./exec_probe.ts";
 import { execute } from "./execution.ts";
@@ -24,6 +25,7 @@ import type { Output, Spools } from "./spools.ts";
 /** What the runs of all instances share. */
 export interface Shared {
   readonly images: LaidOutImages;
+  readonly compiled: CompileCaches;
   readonly ports: Ports;
   readonly cgroups: Cgroups;
   readonly spools: Spools;
@@ -66,7 +68,9 @@ export interface Beginning {
  */
 export async function beginRun(shared: Shared, beginning: Beginning): Promise<Run> {
   const { spec, signal } = beginning;
+  const beganMs = shared.clock.elapsed();
   const image = await unlessAborted(signal, shared.images.get(spec.image));
+  const unpackMs = shared.clock.elapsed() - beganMs;
   const scratch = shared.records.scratchOf(spec.name);
   const token = `${shared.mark}${shared.chance.token(18)}`;
   await rm(scratch, { recursive: true, force: true });
@@ -74,9 +78,10 @@ export async function beginRun(shared: Shared, beginning: Beginning): Promise<Ru
   try {
     signal.throwIfAborted();
     const { toolPath } = shared;
-    const plan = planOf(spec, image, { port: port.number, token, scratch, toolPath });
+    const around = { port: port.number, token, scratch, toolPath };
+    const plan = shared.compiled.give(planOf(spec, image, around), spec.image);
     makeScratch(scratch, plan);
-    return await startRun(shared, { ...beginning, plan, port, token });
+    return await startRun(shared, { ...beginning, plan, port, token, unpackMs });
   } catch (thrown) {
     port[Symbol.dispose]();
     throw thrown;
@@ -129,6 +134,7 @@ interface Starting extends Beginning {
   readonly plan: Plan;
   readonly port: Port;
   readonly token: string;
+  readonly unpackMs: number;
 }
 
 async function startRun(shared: Shared, starting: Starting): Promise<Run> {
@@ -136,6 +142,7 @@ async function startRun(shared: Shared, starting: Starting): Promise<Run> {
   const made = shared.cgroups.make(`${keyOf(spec.name)}.${number}`, limitsOf(spec, shared));
   const output = shared.spools.begin(writerOf(spec, number));
   const record = aboutToStart(starting, made, shared.clock);
+  const beganMs = shared.clock.elapsed();
   const { cgroup } = made;
   try {
     save(record);
@@ -146,7 +153,7 @@ async function startRun(shared: Shared, starting: Starting): Promise<Run> {
     const leader = processOf(launched.pid) ?? { pid: launched.pid, startedAt: "unseen" };
     const { ended } = launched;
     const life: Life = { family: { leader, token, cgroup }, ended, [Symbol.dispose]: () => {} };
-    note({ ...record, process: leader });
+    note({ ...record, process: leader, startMs: shared.clock.elapsed() - beganMs });
     const aim = { spec, port, cgroup, plan: async () => plan };
     return { life, port, output, target: targetOf(shared, aim), exec: execOf(shared, aim) };
   } catch (thrown) {
@@ -156,11 +163,11 @@ async function startRun(shared: Shared, starting: Starting): Promise<Run> {
   }
 }
 
-function aboutToStart({ plan, port, token, number }: Starting, made: Made, clock: Clock) {
+function aboutToStart({ plan, port, token, number, unpackMs }: Starting, made: Made, clock: Clock) {
   const caveats = [...plan.caveats, ...made.caveats];
   const cgroup = made.cgroup?.places ?? [];
   const startedAt = clock.timestamp();
-  const run = { number, port: port.number, token, cgroup, caveats, startedAt };
+  const run = { number, port: port.number, token, cgroup, caveats, startedAt, unpackMs };
   return { ...run, phase: "starting" } as const;
 }
 
