@@ -1,5 +1,6 @@
-import { type webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
 import { dateOf } from "./clock.ts";
 
 /** A certificate and its private key, as PEM. */
@@ -85,6 +86,37 @@ export function whyUseless(cert: string, check: CertificateCheck): string | unde
     return (isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host)) === undefined;
   });
   return missing === undefined ? undefined : `it is not good for ${missing}`;
+}
+
+export interface CertificateFacts {
+  /** In lower case: "hello.example.com", "*.example.com". Addresses are not among them. */
+  readonly hosts: readonly string[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** What a chain says of itself, by its first certificate. Throws what cannot be read. */
+export function factsOf(chain: string): CertificateFacts {
+  const { subjectAltName = "", validFrom, validTo } = new X509Certificate(chain);
+  const names = subjectAltName.split(", ").flatMap((name) => {
+    const host = /^DNS:([\w.*-]+)$/.exec(name)?.[1];
+    return host === undefined ? [] : [host.toLowerCase()];
+  });
+  const [notBeforeMs, notAfterMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  return { hosts: names, notBeforeMs, notAfterMs };
+}
+
+/** What is wrong with a chain and its key, in words that repeat nothing of either, or nothing. */
+export function problemOfPair({ cert, key }: KeyPair): string | undefined {
+  const parsed = parsedOf(cert);
+  if (parsed === undefined) return "the certificate is not PEM that can be read";
+  try {
+    if (!parsed.checkPrivateKey(createPrivateKey(key))) return "the key is of another certificate";
+    createSecureContext({ cert, key });
+  } catch {
+    return "the key is not PEM that can be read without a passphrase, or too weak";
+  }
+  return undefined;
 }
 
 function parsedOf(cert: string): X509Certificate | undefined {

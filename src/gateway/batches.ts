@@ -27,5 +27,8 @@ function sizeOf(change: Change): number {
     const { endpoints, why = "" } = change.putBackend;
     return 200 + why.length + endpoints.length * 100;
   }
+  if ("putTls" in change && "cert" in change.putTls) {
+    return 200 + change.putTls.cert.length + change.putTls.key.length;
+  }
   return 80;
 }

@@ -2,6 +2,7 @@ import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { batchesOf } from "./batches.ts";
+import type { Address } from "./front.ts";
 import type { Home } from "./home.ts";
 import { Link } from "./link.ts";
 import type { FromHome, PeerSpec, ToHome } from "./peer_protocol.ts";
@@ -16,6 +17,11 @@ import {
 import type { Load } from "./route_table.ts";
 import type { Table } from "./table.ts";
 
+export interface Ports {
+  readonly port: number;
+  readonly tlsPort?: number;
+}
+
 export interface ControlPortOptions {
   readonly clock: Clock;
   readonly table: Table;
@@ -23,9 +29,9 @@ export interface ControlPortOptions {
   readonly path: string;
   readonly token: string;
   /** What the gateway's own port is, or should be. */
-  readonly address: () => { readonly host: string; readonly port: number };
-  /** The first whole table is there: opens the port, and answers with it. */
-  readonly open: () => Promise<number>;
+  readonly address: () => Address & { readonly tls?: Address };
+  /** The first whole table is there: opens the ports, and answers with them. */
+  readonly open: () => Promise<Ports>;
   /** A control process has come, who does not know who is waiting. */
   readonly arrived: () => void;
   readonly whenDrained: (endpoint: string, tell: () => void) => void;
@@ -178,9 +184,9 @@ export class ControlPort {
       return;
     }
     try {
-      const port = await this.#options.open();
+      const ports = await this.#options.open();
       link.send({ type: "confirmed", version });
-      link.send({ type: "listening", port });
+      link.send({ type: "listening", ...ports });
     } catch (thrown) {
       link.send({ type: "failed", message: (thrown as Error).message });
     }
@@ -193,6 +199,7 @@ export class ControlPort {
   #name(change: Change): void {
     if ("putRoute" in change) this.#named.add(`route ${change.putRoute.id}`);
     if ("putBackend" in change) this.#named.add(`backend ${change.putBackend.id}`);
+    if ("putTls" in change) this.#named.add(`tls ${change.putTls.id}`);
   }
 
   #dropUnnamed(): void {
@@ -201,6 +208,7 @@ export class ControlPort {
     this.#named = new Set();
     for (const id of table.routeIds) if (!named.has(`route ${id}`)) table.deleteRoute(id);
     for (const id of table.backendIds) if (!named.has(`backend ${id}`)) table.deleteBackend(id);
+    for (const id of table.tls.ids) if (!named.has(`tls ${id}`)) table.tls.delete(id);
   }
 
   #dump(link: Link<Out, In>): void {

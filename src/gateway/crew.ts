@@ -18,6 +18,8 @@ export interface CrewOptions {
   readonly host: string;
   /** 0 is any free one: that of the workers that run already, or what the first one picks. */
   readonly port: number;
+  /** The same for TLS; none when left out. */
+  readonly tls?: Address | undefined;
   readonly workers: number;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -52,6 +54,7 @@ export class Crew implements AsyncDisposable {
   readonly #revivals = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #port: number;
+  #tls: Address | undefined;
   readonly #changed: () => void;
   #failures = 0;
 
@@ -60,6 +63,7 @@ export class Crew implements AsyncDisposable {
     this.#options = options;
     this.#files = new WorkerFiles(options.home);
     this.#port = options.port;
+    this.#tls = options.tls;
     this.#changed = changed;
     this.#events = {
       ...events,
@@ -80,6 +84,11 @@ export class Crew implements AsyncDisposable {
     return this.#port === 0 ? undefined : { host: this.#options.host, port: this.#port };
   }
 
+  /** The same for TLS. */
+  get tlsAddress(): Address | undefined {
+    return this.#tls?.port === 0 ? undefined : this.#tls;
+  }
+
   /** Finds the workers of an earlier control process; answers with those that can stay. */
   async adopt(): Promise<readonly Member[]> {
     this.#files.prepare();
@@ -88,17 +97,18 @@ export class Crew implements AsyncDisposable {
     const { host, workers } = this.#options;
     for (const member of met.toSorted((one, other) => one.record.slot - other.record.slot)) {
       const { hello } = member;
-      const isPort = this.#port === 0 || hello?.port === this.#port;
+      const isPort = isAlike({ host, port: this.#port }, hello) && isAlike(this.#tls, hello?.tls);
       const isBounded = isDeepStrictEqual(member.record.limits ?? {}, this.#options.limits ?? {});
-      const isOurs = hello?.protocol === PROTOCOL && hello.host === host && isPort && isBounded;
+      const isOurs = hello?.protocol === PROTOCOL && isPort && isBounded;
       // Without a version it never served, and its port is still open to choice.
       if (!isOurs || hello.version === undefined || this.#members.size >= workers) {
         this.#strangers.push(member);
         continue;
       }
       this.#port = hello.port;
+      this.#tls = hello.tls;
       this.#members.add(member);
-      member.serves(hello.port);
+      member.serves({ port: hello.port, ...(hello.tls && { tlsPort: hello.tls.port }) });
     }
     return [...this.#members];
   }
@@ -106,10 +116,11 @@ export class Crew implements AsyncDisposable {
   /** Starts what is missing; then those that cannot stay may go. */
   async fill(): Promise<void> {
     const { workers, host } = this.#options;
-    const isHeld = [...this.#members, ...this.#strangers].some(
-      ({ hello }) => hello?.host === host && hello.port === this.#port,
-    );
-    if (!isHeld && this.#port !== 0) await assertFree({ host, port: this.#port });
+    const there = [...this.#members, ...this.#strangers].map(({ hello }) => hello);
+    for (const wanted of [{ host, port: this.#port }, this.#tls]) {
+      const isHeld = there.some((it) => isAlike(wanted, it) || isAlike(wanted, it?.tls));
+      if (wanted !== undefined && wanted.port !== 0 && !isHeld) await assertFree(wanted);
+    }
     // With port 0 the first one picks for all.
     if (this.#members.size === 0) await this.#bring();
     const missing = workers - this.#members.size;
@@ -163,13 +174,18 @@ export class Crew implements AsyncDisposable {
     const node = { nodePath, nodeArgs, compileCache, limits };
     const used = new Set([...this.#members].map(({ record }) => record.slot));
     const slot = Array.from({ length: used.size + 1 }, (_, at) => at).find((at) => !used.has(at));
-    const start = { files: this.#files, chance, slot: slot ?? 0, host, port: this.#port };
-    const record = startWorker({ ...start, ...node });
+    const ports = { host, port: this.#port, tls: this.#tls };
+    const start = { files: this.#files, chance, slot: slot ?? 0 };
+    const record = startWorker({ ...start, ...ports, ...node });
     const member = this.#member(record);
     this.#members.add(member);
     const late = clock.after(START_MS, () => void kill(record, clock));
     try {
-      this.#port = await member.listening;
+      const { port, tlsPort } = await member.listening;
+      this.#port = port;
+      if (this.#tls !== undefined && tlsPort !== undefined) {
+        this.#tls = { host: this.#tls.host, port: tlsPort };
+      }
       log.info({ worker: record.name, pid: record.id.pid, port: this.#port }, "worker serves");
       this.#changed();
     } catch (thrown) {
@@ -227,6 +243,12 @@ export class Crew implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Whether one has what is wanted, where port 0 is any. Nothing is as good as nothing. */
+function isAlike(wanted: Address | undefined, has: Address | undefined): boolean {
+  if (wanted === undefined || has === undefined) return wanted === has;
+  return wanted.host === has.host && (wanted.port === 0 || wanted.port === has.port);
 }
 
 /** Workers share a port with whoever shares it too, so nobody else may have it to begin with. */

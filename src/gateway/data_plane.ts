@@ -1,5 +1,6 @@
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
+import { Clients } from "./clients.ts";
 import { Drains } from "./drains.ts";
 import { Front } from "./front.ts";
 import { Pools } from "./h1/pools.ts";
@@ -10,6 +11,8 @@ import { Listener } from "./listener.ts";
 import { Pools as AgentPools } from "./pools.ts";
 import { Seats } from "./seats.ts";
 import { Table } from "./table.ts";
+import { withProofs } from "./tls/proofs.ts";
+import { TlsFront } from "./tls/tls_front.ts";
 import { Ways } from "./ways.ts";
 
 export interface DataPlaneOptions {
@@ -26,6 +29,7 @@ export interface DataPlane {
   readonly seats: Seats;
   readonly drains: Drains;
   readonly front: Front;
+  readonly tlsFront: TlsFront;
   readonly streams: StreamListener;
 }
 
@@ -47,9 +51,11 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     },
   });
   const seats = new Seats({ clock, hold });
-  const routing = { isSettled, rules: table.rules };
+  const routing = { isSettled, rules: withProofs(table.rules, table.tls) };
   const streams = new StreamListener({ clock, seats, pools, sessions, ...routing });
   const plain = new Listener({ clock, seats, carriers, ...routing });
-  const front = new Front({ clock, h1: plain, h2: streams });
-  return { table, hold, seats, drains, front, streams };
+  const services = { clock, h1: plain, h2: streams, clients: new Clients() };
+  const front = new Front(services);
+  const tlsFront = new TlsFront({ ...services, tls: table.tls });
+  return { table, hold, seats, drains, front, tlsFront, streams };
 }

@@ -1,3 +1,4 @@
+import { every } from "../base/clock.ts";
 import { batchesOf } from "./batches.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Crew, type CrewOptions } from "./crew.ts";
@@ -5,7 +6,7 @@ import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
 import { type Change, isSameVersion, type Version, type WorkerHello } from "./protocol.ts";
-import type { BackendSpec, Gateway, Load, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, Gateway, Load, RouteSpec, TlsSpec } from "./route_table.ts";
 import { Specs } from "./specs.ts";
 import { kill } from "./worker_process.ts";
 
@@ -28,6 +29,8 @@ export interface WorkerStatus {
   /** The version it serves; less than the fleet's while it is behind. */
   readonly confirmed: number;
 }
+
+const TICKET_BYTES = 48;
 
 /** A worker that serves an old table for this long, and says nothing, is stuck. */
 const STUCK_MS = 30_000;
@@ -54,6 +57,7 @@ export class Fleet implements Gateway, AsyncDisposable {
   /** What the workers were told of it. */
   #saidSettled = false;
   #isStarted = false;
+  #tickets: Disposable | undefined;
   #pending: Change[] = [];
   #flushing: Promise<void> | undefined;
 
@@ -90,13 +94,29 @@ export class Fleet implements Gateway, AsyncDisposable {
   async start(): Promise<void> {
     await this.#takeOver(await this.#crew.adopt());
     this.#isStarted = true;
+    if (!this.#specs.tls.hasTickets) this.#pending.push(...this.#newTickets());
+    this.#tickets = every(this.#options.clock, LIMITS.tlsTicketsMs, () => {
+      this.#pending.push(...this.#newTickets());
+      this.#flushSoon();
+    });
     await this.#crew.fill();
     this.#introduce();
+  }
+
+  /** One secret for all workers: a client that was with one is known to the others. */
+  #newTickets(): readonly Change[] {
+    const secret = this.#options.chance.token(TICKET_BYTES);
+    return this.#specs.tls.put({ is: "tickets", id: "tickets", secret });
   }
 
   /** Where the workers listen; known from `start` on. */
   get address(): Address | undefined {
     return this.#crew.address;
+  }
+
+  /** The same for TLS, where there is any. */
+  get tlsAddress(): Address | undefined {
+    return this.#crew.tlsAddress;
   }
 
   /** How many workers serve. */
@@ -128,6 +148,14 @@ export class Fleet implements Gateway, AsyncDisposable {
 
   deleteBackend(id: string): Promise<void> {
     return this.#commit(() => this.#specs.deleteBackend(id));
+  }
+
+  putTls(spec: TlsSpec): Promise<void> {
+    return this.#commit(() => this.#specs.tls.put(spec));
+  }
+
+  deleteTls(id: string): Promise<void> {
+    return this.#commit(() => this.#specs.tls.delete(id));
   }
 
   /**
@@ -167,6 +195,7 @@ export class Fleet implements Gateway, AsyncDisposable {
 
   /** Leaves the workers running: they serve what they were told last. */
   [Symbol.asyncDispose](): Promise<void> {
+    this.#tickets?.[Symbol.dispose]();
     return this.#crew[Symbol.asyncDispose]();
   }
 

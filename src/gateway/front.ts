@@ -1,7 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import type { Clients } from "./clients.ts";
 import { PREFACE, upgrade, upgradeFrame } from "./h2/upgrade.ts";
 import { LIMITS } from "./limits.ts";
+import { putBack, Undecided } from "./undecided.ts";
 
 export interface Address {
   readonly host: string;
@@ -16,6 +18,8 @@ export interface Service {
 
 export interface FrontOptions {
   readonly clock: Clock;
+  /** Of all fronts together. */
+  readonly clients: Clients;
   readonly h1: Service;
   readonly h2: Service;
 }
@@ -23,16 +27,16 @@ export interface FrontOptions {
 /** No method of HTTP/1.1 begins with these many of them. */
 const TELLING_BYTES = 4;
 
-/** Owns the ports, and gives each connection to who speaks its protocol. */
+/** Owns the plain port, and gives each connection to who speaks its protocol. */
 export class Front {
   readonly #options: FrontOptions;
   readonly #server: Server;
-  /** Open connections by the address of the client. */
-  readonly #counts = new Map<string, number>();
+  readonly #undecided: Undecided;
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#admit(socket));
+    this.#undecided = new Undecided(options.clock);
+    this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket));
     this.#server.maxConnections = LIMITS.connectionsMax;
   }
 
@@ -43,73 +47,38 @@ export class Front {
 
   /** Takes no more connections, and lets the open ones finish. Resolves when all are closed. */
   async close(): Promise<void> {
-    const { h1, h2 } = this.#options;
+    const { h1, h2, clock } = this.#options;
     // What the kernel has queued for a listening socket is reset when that closes. Right after
     // the poll phase of this loop, which has just emptied the queue, that is as good as nothing.
     await new Promise((resolve) => setImmediate(resolve));
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    await Promise.all([h1.close(), h2.close()]);
-    await closed;
-  }
-
-  /** No one client may have all there is. */
-  #admit(socket: Socket): void {
-    const { remoteAddress: client } = socket;
-    if (client === undefined) {
-      // It is gone already.
-      socket.destroy();
-      return;
-    }
-    const count = (this.#counts.get(client) ?? 0) + 1;
-    if (count > LIMITS.connectionsPerClientMax) {
-      socket.on("error", () => {});
-      socket.resetAndDestroy();
-      return;
-    }
-    this.#counts.set(client, count);
-    socket.once("close", () => {
-      const left = (this.#counts.get(client) ?? 1) - 1;
-      if (left > 0) this.#counts.set(client, left);
-      else this.#counts.delete(client);
-    });
-    this.#sniff(socket);
+    // Whoever has just connected may be about to say something.
+    using _farewell = clock.after(LIMITS.farewellMs, () => this.#undecided.destroyAll());
+    await Promise.all([h1.close(), h2.close(), closed]);
   }
 
   /** The first bytes decide; until they do, the connection is nobody's. */
-  #sniff(socket: Socket): void {
-    const { h1, h2, clock } = this.#options;
-    const pieces: Buffer[] = [];
-    const ignore = () => {};
-    const late = clock.after(LIMITS.headMs, () => socket.destroy());
-    const decide = (bytes: Buffer) => {
-      pieces.push(bytes);
-      const all = pieces.length === 1 ? bytes : Buffer.concat(pieces);
-      const known = Math.min(all.length, TELLING_BYTES);
-      const isPreface = all.compare(PREFACE, 0, known, 0, known) === 0;
-      if (isPreface && known < TELLING_BYTES) return;
-      settle();
-      const request = isPreface ? undefined : upgradeFrame(all);
-      if (!isPreface && request === undefined) {
-        h1.take(socket, all);
-        return;
+  #take(socket: Socket): void {
+    const { h1, h2, clock, clients } = this.#options;
+    if (!clients.admit(socket)) return;
+    this.#undecided.read(socket, LIMITS.headMs, (bytes) => {
+      const known = Math.min(bytes.length, TELLING_BYTES);
+      if (bytes.compare(PREFACE, 0, known, 0, known) === 0) {
+        if (known < TELLING_BYTES) return undefined;
+        return () => {
+          putBack(socket, bytes);
+          h2.take(socket);
+        };
       }
-      socket.pause();
-      if (request !== undefined) {
-        upgrade(socket, request, { clock, done: () => h2.take(socket) });
-        return;
-      }
-      socket.unshift(all);
-      h2.take(socket);
-    };
-    const settle = () => {
-      late[Symbol.dispose]();
-      socket.off("data", decide).off("error", ignore).off("close", settle);
-    };
-    socket.on("data", decide).on("error", ignore).on("close", settle);
+      const request = upgradeFrame(bytes);
+      if (request === undefined) return () => h1.take(socket, bytes);
+      return () => upgrade(socket, request, { clock, done: () => h2.take(socket) });
+    });
   }
 }
 
-async function listenOn(server: Server, { host, port }: Address): Promise<number> {
+/** Begins to listen, on a port that several processes may share; answers with the port. */
+export async function listenOn(server: Server, { host, port }: Address): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
   const reusePort = process.platform === "linux";

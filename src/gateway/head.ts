@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { forwardedForOf, forwardedOf, type Hops } from "./forwarded.ts";
 
 /** The head of a request, read and found good. */
@@ -183,4 +184,9 @@ function addForwarded(headers: string[], { hops, authority, client, proto }: See
 
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
+}
+
+/** How a connection came: a TLS socket knows of itself that it is one. */
+export function schemeOf(socket: Socket): "http" | "https" {
+  return "encrypted" in socket && socket.encrypted === true ? "https" : "http";
 }

@@ -149,29 +149,10 @@ const FIXED = {
   batchBytes: 128 * 1024,
   /** What may wait for a reader who is slow, before the connection is cut. */
   linkBytesMax: 128 * 1024 * 1024,
-  /** Open streams of one connection of HTTP/2. */
-  h2StreamsMax: 128,
-  /** Header fields of one stream: a small block can stand for very many. */
-  h2FieldsMax: 256,
-  /** What a client may send ahead on one stream, and on one connection. */
-  h2WindowBytes: 256 * 1024,
-  h2SessionWindowBytes: 1024 * 1024,
-  /** What Node may hold for one connection of HTTP/2; its unit is this. */
-  h2SessionMegabytesMax: 16,
-  /** Streams that a client takes back, PINGs and SETTINGS: so many at once, and then a second. */
-  h2ResetsMax: 200,
-  h2ResetsPerSecond: 50,
-  h2PingsMax: 100,
-  h2PingsPerSecond: 10,
-  h2SettingsMax: 50,
-  h2SettingsPerSecond: 5,
-  /** Frames that mean nothing, such as empty DATA, and streams refused, of one connection. */
-  h2InvalidFramesMax: 100,
-  h2RejectedStreamsMax: 100,
-  /** Streams on one session with an instance; further ones get another session. */
-  h2InstanceStreamsMax: 100,
-  /** A session with an instance is closed when it was not used for this. */
-  h2InstanceIdleMs: 60_000,
+  /** A client may take up a session of TLS again for so long; its ticket goes with that. */
+  tlsSessionSeconds: 7_200,
+  /** What tickets are encrypted with is made anew after this: those before it are worth nothing. */
+  tlsTicketsMs: 12 * 3_600_000,
 } as const;
 
 type Settable = { -readonly [name in Name]: number };

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { isRunning } from "../base/process.ts";
 import { batchesOf } from "./batches.ts";
+import type { Ports } from "./control_port.ts";
 import { Link } from "./link.ts";
 import type { PeerSpec } from "./peer_protocol.ts";
 import {
@@ -51,7 +52,7 @@ export class Member {
   readonly record: WorkerRecord;
   readonly #clock: Clock;
   readonly #events: MemberEvents;
-  readonly #listening = Promise.withResolvers<number>();
+  readonly #listening = Promise.withResolvers<Ports>();
   readonly #asked = new Map<number, { readonly endpoint: string; readonly tell: () => void }>();
   #link: Link<ToWorker, ToControl> | undefined;
   #read: { readonly parts: Change[]; readonly done: () => void; isSettled: boolean } | undefined;
@@ -77,8 +78,8 @@ export class Member {
     this.#listening.promise.catch(() => {});
   }
 
-  /** The port it serves, once it does. Rejects when it cannot, or ends before. */
-  get listening(): Promise<number> {
+  /** The ports it serves, once it does. Rejects when it cannot, or ends before. */
+  get listening(): Promise<Ports> {
     return this.#listening.promise;
   }
 
@@ -189,7 +190,7 @@ export class Member {
       this.#read.isSettled = message.isSettled;
       this.#read.done();
     }
-    if (message.type === "listening") this.serves(message.port);
+    if (message.type === "listening") this.serves(message);
     if (message.type === "failed") this.#listening.reject(new Error(message.message));
     if (message.type === "behind") this.#events.behind(this);
     if (message.type === "loads") this.#events.loads(message.loads);
@@ -208,10 +209,10 @@ export class Member {
     this.#events.confirmed(this);
   }
 
-  /** It has told that its port is open, now or to an earlier control process. */
-  serves(port: number): void {
+  /** It has told that its ports are open, now or to an earlier control process. */
+  serves({ port, tlsPort }: Ports): void {
     this.servingSince ??= this.#clock.elapsed();
-    this.#listening.resolve(port);
+    this.#listening.resolve({ port, ...(tlsPort !== undefined && { tlsPort }) });
   }
 
   #end(): void {

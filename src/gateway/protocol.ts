@@ -1,5 +1,5 @@
 import type { PeerSpec } from "./peer_protocol.ts";
-import type { BackendSpec, Load, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, Load, RouteSpec, TlsSpec } from "./route_table.ts";
 
 /**
  * What control process and worker say to each other, in lines of JSON over a socket of the worker.
@@ -17,13 +17,15 @@ import type { BackendSpec, Load, RouteSpec } from "./route_table.ts";
  * A worker opens its port after its first commit, never before: it would refuse what others serve.
  * It serves on from its last table when control is gone, and answers the next one that comes.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 export type Change =
   | { readonly putRoute: RouteSpec }
   | { readonly deleteRoute: string }
   | { readonly putBackend: BackendSpec }
-  | { readonly deleteBackend: string };
+  | { readonly deleteBackend: string }
+  | { readonly putTls: TlsSpec }
+  | { readonly deleteTls: string };
 
 /** Of a table. Numbers go up for ever; the epoch tells apart what two control processes made. */
 export interface Version {
@@ -52,6 +54,8 @@ export interface WorkerHello {
   readonly host: string;
   /** What it listens on, or should when it does not yet. */
   readonly port: number;
+  /** The same for TLS, where there is any. */
+  readonly tls?: { readonly host: string; readonly port: number };
   readonly version?: Version;
 }
 
@@ -59,7 +63,7 @@ export type ToControl =
   | WorkerHello
   | { readonly type: "part"; readonly changes: readonly Change[] }
   | { readonly type: "whole"; readonly isSettled: boolean }
-  | { readonly type: "listening"; readonly port: number }
+  | { readonly type: "listening"; readonly port: number; readonly tlsPort?: number }
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "confirmed"; readonly version: Version }
   | { readonly type: "behind" }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Asked } from "./course.ts";
-import { joinedValueOf, lastValueOf, type RequestHead } from "./head.ts";
+import { joinedValueOf, lastValueOf, type RequestHead, schemeOf } from "./head.ts";
 import { badRequest, type Refusal } from "./refusal.ts";
 
 /** A request that may be forwarded, and the host that decides where to. */
@@ -47,7 +47,7 @@ export function askedBy(req: IncomingMessage, inbound: Inbound): Asked {
   return {
     ...{ method, target, host },
     peer: req.socket.remoteAddress ?? "",
-    isTls: false,
+    isTls: schemeOf(req.socket) === "https",
     bodyBytes: isChunked ? undefined : hasBody ? length : 0,
     header: (name) => joinedValueOf(rawHeaders, name),
   };

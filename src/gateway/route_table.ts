@@ -127,6 +127,46 @@ export interface Load {
   readonly requests: number;
 }
 
+/** What TLS needs beside the routes, each under an id of its own. None of it is ever logged. */
+export type TlsSpec = CertificateSpec | AlpnAnswerSpec | HttpAnswerSpec | TicketsSpec;
+
+/** A certificate for the hosts that it names, as PEM: first its own, then its issuers'. */
+export interface CertificateSpec {
+  readonly is: "certificate";
+  readonly id: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Only for hosts of Routes in this namespace, and for hosts of none. */
+  readonly namespace?: string;
+  /** Of our own authority: gives way to any other that is good for a host. */
+  readonly isOwn?: boolean;
+}
+
+/** How one who issues certificates is told over TLS that a host is ours (RFC 8737). */
+export interface AlpnAnswerSpec {
+  readonly is: "alpn";
+  readonly id: string;
+  readonly host: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The same over HTTP (RFC 8555, 8.3). */
+export interface HttpAnswerSpec {
+  readonly is: "http";
+  readonly id: string;
+  readonly host: string;
+  readonly token: string;
+  readonly answer: string;
+}
+
+/** What workers encrypt sessions with, so that one takes up what another began. */
+export interface TicketsSpec {
+  readonly is: "tickets";
+  readonly id: "tickets";
+  readonly secret: string;
+}
+
 /**
  * The gateway, as the control process sees it: a table that all workers follow. Changes go out as
  * deltas. A worker that is new or was away is given the whole table first.
@@ -143,6 +183,12 @@ export interface Gateway {
   /** As `putRoute`, for the instances of a Revision. */
   putBackend(backend: BackendSpec): Promise<void>;
   deleteBackend(id: string): Promise<void>;
+  /**
+   * As `putRoute`, for what TLS needs. Connections that are open go on with what they began with;
+   * throws `Invalid` when a certificate cannot be read or its key is another's.
+   */
+  putTls(spec: TlsSpec): Promise<void>;
+  deleteTls(id: string): Promise<void>;
   /**
    * Resolves when no worker has a request open to this instance, or after `deadlineMs`. To be
    * asked after `putBackend` took it out, before it is stopped.

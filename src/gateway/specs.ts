@@ -4,6 +4,7 @@ import { problemOfBackend, problemOfRoute } from "./check.ts";
 import { backendsOf } from "./compile.ts";
 import type { Change } from "./protocol.ts";
 import type { BackendSpec, RouteSpec } from "./route_table.ts";
+import { TlsSpecs } from "./tls/tls_specs.ts";
 
 interface Known {
   readonly spec: BackendSpec;
@@ -26,6 +27,7 @@ export class Specs {
   readonly #routesOfBackend = new Map<string, Set<string>>();
   readonly #inheritedRoutes = new Set<string>();
   readonly #inheritedBackends = new Set<string>();
+  readonly tls = new TlsSpecs();
 
   get counts(): { readonly routes: number; readonly backends: number } {
     return { routes: this.#routes.size, backends: this.#backends.size };
@@ -35,6 +37,7 @@ export class Specs {
   *changes(): Iterable<Change> {
     for (const { spec } of this.#backends.values()) yield { putBackend: spec };
     for (const putRoute of this.#routes.values()) yield { putRoute };
+    yield* this.tls.changes();
     for (const [id, { isGone }] of this.#backends) if (isGone) yield { deleteBackend: id };
   }
 
@@ -93,7 +96,8 @@ export class Specs {
       } else if ("putRoute" in change) {
         this.#keepRoute(change.putRoute);
         this.#inheritedRoutes.add(change.putRoute.id);
-      } else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
+      } else if ("putTls" in change) this.tls.inherit(change.putTls);
+      else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
     }
   }
 
@@ -101,7 +105,8 @@ export class Specs {
   dropInherited(): readonly Change[] {
     const routes = [...this.#inheritedRoutes].flatMap((id) => this.deleteRoute(id));
     const unused = [...this.#inheritedBackends].filter((id) => !this.#routesOfBackend.has(id));
-    return [...routes, ...unused.flatMap((id) => this.deleteBackend(id))];
+    const backends = unused.flatMap((id) => this.deleteBackend(id));
+    return [...routes, ...backends, ...this.tls.dropInherited()];
   }
 
   #checkRoute(spec: RouteSpec): void {

@@ -12,6 +12,7 @@ import type { Change } from "./protocol.ts";
 import type { BackendSpec, EndpointSpec, HostSpec, Load, RouteSpec } from "./route_table.ts";
 import { makeSpecial, type SpecialParts } from "./special.ts";
 import type { Steering } from "./steering.ts";
+import { TlsTable } from "./tls/tls_table.ts";
 
 /** What the hot side asks: the host of a request, in lower case, leads to its rule. */
 export type RouteTable = Pick<HostMap<Rule>, "get">;
@@ -53,9 +54,12 @@ export class Table {
   readonly #backendSpecs = new Map<string, BackendSpec>();
   readonly #compiler: Compiler;
   readonly #special: SpecialParts;
+  /** Certificates, and what else TLS needs. */
+  readonly tls: TlsTable;
 
   constructor(options: TableOptions) {
     this.#options = options;
+    this.tls = new TlsTable({ namespaceOf: (host) => this.#rules.get(host)?.route.split("/")[0] });
     const nobody = new AddressSet([]);
     this.#compiler = new Compiler({
       orders: new Orders(),
@@ -85,6 +89,7 @@ export class Table {
   *changes(): Iterable<Change> {
     for (const putBackend of this.#backendSpecs.values()) yield { putBackend };
     for (const putRoute of this.#routeSpecs.values()) yield { putRoute };
+    yield* this.tls.changes();
     for (const { id, isGone } of this.#backends.values()) if (isGone) yield { deleteBackend: id };
   }
 
@@ -97,7 +102,9 @@ export class Table {
     if ("putRoute" in change) this.putRoute(change.putRoute);
     else if ("deleteRoute" in change) this.deleteRoute(change.deleteRoute);
     else if ("putBackend" in change) this.putBackend(change.putBackend);
-    else this.deleteBackend(change.deleteBackend);
+    else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
+    else if ("putTls" in change) this.tls.put(change.putTls);
+    else this.tls.delete(change.deleteTls);
   }
 
   /** A host that another route has moves to this one, and keeps its place in the split. */

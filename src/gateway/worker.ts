@@ -13,14 +13,14 @@ import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
  * whether or not a control process is there; then it takes no more and lets what is open finish.
  */
 const [, , argument = "{}"] = process.argv;
-const { host, port, path, limits } = JSON.parse(argument) as WorkerConfig;
+const { host, port, tls, path, limits } = JSON.parse(argument) as WorkerConfig;
 setLimits(limits);
 const token = process.env[TOKEN_VARIABLE] ?? "";
 const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });
 
-let address = { host, port };
-const { table, hold, seats, drains, front } = makeDataPlane({
+let address = { host, port, ...(tls && { tls }) };
+const { table, hold, seats, drains, front, tlsFront } = makeDataPlane({
   clock,
   chance: systemChance,
   isSettled: () => control.isSettled,
@@ -33,9 +33,12 @@ const control = new ControlPort({
   token,
   address: () => address,
   open: async () => {
-    address = await front.listen(address);
+    address = {
+      ...(await front.listen(address)),
+      ...(address.tls && { tls: await tlsFront.listen(address.tls) }),
+    };
     log.info(address, "serving");
-    return address.port;
+    return { port: address.port, ...(address.tls && { tlsPort: address.tls.port }) };
   },
   arrived: () => hold.tellAll(),
   setPeers: (self, peers) => seats.setPeers(self, peers),
@@ -51,7 +54,7 @@ process.on("SIGTERM", () => {
   isEnding = true;
   log.info({}, "ending: open requests may finish");
   const deadline = clock.sleep(LIMITS.drainMs);
-  void Promise.race([front.close(), deadline]).then(() => {
+  void Promise.race([Promise.all([tlsFront.close(), front.close()]), deadline]).then(() => {
     control.close();
     rmSync(path, { force: true });
     process.exit(0);

@@ -5,6 +5,8 @@ export interface WorkerConfig {
   readonly host: string;
   /** 0: any free one, which the worker tells. */
   readonly port: number;
+  /** The same for TLS; none when left out. */
+  readonly tls?: { readonly host: string; readonly port: number };
   /** The path of the socket on which control reaches it. */
   readonly path: string;
   /** Those that an operator has set. */

@@ -14,6 +14,7 @@ export interface StartOptions {
   readonly slot: number;
   readonly host: string;
   readonly port: number;
+  readonly tls: WorkerConfig["tls"];
   readonly nodePath: string;
   readonly nodeArgs: readonly string[];
   readonly compileCache: string;
@@ -27,10 +28,12 @@ const POLL_MS = 20;
 
 /** Starts a worker in a session of its own, so that it outlives us, with nothing of ours in it. */
 export function startWorker(options: StartOptions): WorkerRecord {
-  const { files, chance, slot, host, port, nodePath, nodeArgs, compileCache, limits } = options;
+  const { files, chance, slot, host, port, tls, limits } = options;
+  const { nodePath, nodeArgs, compileCache } = options;
   const name = `worker-${chance.suffix(NAME_CHARS)}`;
   const token = chance.token(TOKEN_BYTES);
-  const config: WorkerConfig = { host, port, path: files.socketPath(name), limits };
+  const ports = { host, port, ...(tls && { tls }) };
+  const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits };
   const log = openSync(files.logPath(slot), "a", 0o600);
   try {
     const child = spawn(nodePath, [...nodeArgs, ENTRY, JSON.stringify(config)], {

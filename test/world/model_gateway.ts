@@ -1,13 +1,20 @@
 import { ApiError } from "../../src/api/error.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Change } from "../../src/gateway/protocol.ts";
-import type { BackendSpec, Gateway, Load, RouteSpec } from "../../src/gateway/route_table.ts";
+import type {
+  BackendSpec,
+  Gateway,
+  Load,
+  RouteSpec,
+  TlsSpec,
+} from "../../src/gateway/route_table.ts";
 import { Specs } from "../../src/gateway/specs.ts";
 
 /** The simplest gateway: it checks and remembers what it is told, and has no workers. */
 export class ModelGateway implements Gateway {
   readonly routes = new Map<string, RouteSpec>();
   readonly backends = new Map<string, BackendSpec>();
+  readonly tls = new Map<string, TlsSpec>();
   /** What no gateway should be told: a sentence each. */
   readonly faults: string[] = [];
   /** Whether a Revision says of itself that it serves: whoever switches traffic goes by that. */
@@ -51,6 +58,16 @@ export class ModelGateway implements Gateway {
   async deleteBackend(id: string): Promise<void> {
     this.#check();
     this.#apply(this.#specs.deleteBackend(id));
+  }
+
+  async putTls(spec: TlsSpec): Promise<void> {
+    this.#check();
+    this.#apply(this.#specs.tls.put(spec));
+  }
+
+  async deleteTls(id: string): Promise<void> {
+    this.#check();
+    this.#apply(this.#specs.tls.delete(id));
   }
 
   async drained(endpoint: string, deadlineMs: number): Promise<void> {
@@ -138,7 +155,9 @@ export class ModelGateway implements Gateway {
       if ("putRoute" in change) this.routes.set(change.putRoute.id, change.putRoute);
       else if ("deleteRoute" in change) this.routes.delete(change.deleteRoute);
       else if ("putBackend" in change) this.backends.set(change.putBackend.id, change.putBackend);
-      else this.backends.delete(change.deleteBackend);
+      else if ("deleteBackend" in change) this.backends.delete(change.deleteBackend);
+      else if ("putTls" in change) this.tls.set(change.putTls.id, change.putTls);
+      else this.tls.delete(change.deleteTls);
     }
   }
 

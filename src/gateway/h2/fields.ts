@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { badRequest, type Refusal } from "../refusal.ts";
 import { hostOf, type Inbound } from "../request.ts";
 
@@ -106,9 +105,4 @@ export function plainFields(fields: readonly string[]): string[] {
   let from = 0;
   while ((fields[from] ?? "").startsWith(":")) from += 2;
   return fields.slice(from);
-}
-
-/** Whether what an HTTP/1.1 client sends comes over TLS. */
-export function schemeOf({ socket }: IncomingMessage): "http" | "https" {
-  return "encrypted" in socket && socket.encrypted === true ? "https" : "http";
 }

@@ -102,7 +102,6 @@ export function upgrade(socket: Socket, request: Buffer, options: UpgradeOptions
     done();
   }
   socket.on("data", take).on("error", ignore).on("close", settle);
-  socket.resume();
   socket.write(SWITCHING);
 }
 
