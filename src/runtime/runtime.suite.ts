@@ -313,9 +313,9 @@ function execSuite(makeBed: MakeBed): void {
     await runtime.run(specOf(bed.app, { env: { COLOR: "blue" } }));
     const env = JSON.parse(await ask(await untilReady(runtime, NAME), "/env"));
     const script =
-      "const { COLOR, PORT } = require('process').env;" +
-      "console.log(COLOR, PORT); console.error('oh');" +
-      "process.stdin.on('data', (it) => console.log(String(it))).on('end', () => process.exit(3))";
+      "const { env, stdin, stdout, stderr } = require('process');" +
+      "stdout.write(env.COLOR + ' ' + env.PORT + '\\n'); stderr.write('oh\\n');" +
+      "stdin.on('data', (it) => stdout.write(it + '\\n')).on('end', () => process.exit(3))";
     const request = { command: ["node", "-e", script], hasInput: true };
     using execution = await runtime.exec(NAME, request);
     execution.input?.end("typed");
