@@ -13,6 +13,7 @@ import {
   type Resource,
 } from "./meta.ts";
 import type { NameRule } from "./name.ts";
+import type { Scaling } from "./scale.ts";
 import type { StatusCause } from "./status.ts";
 
 /** What is known when a resource is written. */
@@ -62,6 +63,8 @@ export interface Kind<R extends Resource = Resource> extends KindName {
   readonly refuses?: Refusals;
   /** Who has this role may create what others may not. */
   readonly importer?: string;
+  /** What it means to scale one; nothing for what has no instances. */
+  readonly scale?: Scaling<R>;
   /** Fills in what the caller left out. Called before `validate`. */
   prepare?(draft: Draft<R>, writing: Writing<R>): Draft<R>;
   /** What is wrong with it that the schema cannot say. */
@@ -74,7 +77,7 @@ export interface Parsed<R extends Resource> {
   readonly draft: Draft<R>;
   readonly unknown: readonly string[];
   /** Who owns which field, as the caller has it. */
-  readonly managedFields: readonly ManagedFieldsEntry[] | undefined;
+  readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
 const head = { apiVersion: t.Optional(t.String()), kind: t.Optional(t.String()) };
@@ -105,11 +108,12 @@ export function parse<R extends Resource>(kind: Kind<R>, body: unknown): Parsed<
     throw invalid(kind, titleOf(sent.metadata), causes);
   }
   const metadata = writable(sent.metadata ?? {});
+  const { managedFields } = (sent.metadata ?? {}) as Partial<ObjectMeta>;
   return {
     draft: { ...(value as Draft<R>), apiVersion, kind: name, metadata },
     // Many templates write out fields of a pod that they leave empty.
     unknown: unknown.filter((path) => !(empty.has(path) && isForbidden(path))),
-    managedFields: (sent.metadata as Partial<ObjectMeta> | undefined)?.managedFields,
+    ...(managedFields !== undefined && { managedFields }),
   };
 }
 

@@ -14,6 +14,7 @@ import { checkRevisionSpec } from "./revision_check.ts";
 import { normalSpec, withSpecDefaults } from "./revision_defaults.ts";
 import { revisionSpec, type RevisionSpec as Spec } from "./revision_spec.ts";
 import { IMPORTER } from "./role.ts";
+import { floorIn, withFloorIn } from "./scale.ts";
 import { CONTROLLER_USER, checkOwnerLabel } from "./serving.ts";
 import { denied, wrong } from "./violation.ts";
 
@@ -93,6 +94,14 @@ export const REVISION: Kind<Revision> = {
     replicas("actual"),
     replicas("desired"),
   ],
+  scale: {
+    floor: ({ metadata }) => floorIn(metadata.annotations),
+    selector: ({ metadata }) => `${LABEL.revision}=${metadata.name}`,
+    withFloor: (draft, replicas) => {
+      const annotations = withFloorIn(draft.metadata.annotations, replicas);
+      return { ...draft, metadata: { ...draft.metadata, annotations } };
+    },
+  },
   refuses: {
     create: "Revisions come from changes of a Configuration or a Service; change that instead",
   },

@@ -3,9 +3,11 @@ import { LATEST_COLUMNS, NAME_COLUMN, READY_COLUMNS, URL_COLUMN } from "./column
 import { servingStatusFields } from "./condition.ts";
 import { SERVING } from "./group.ts";
 import type { Kind } from "./kind.ts";
+import { LABEL } from "./labels.ts";
 import type { Resource } from "./meta.ts";
 import { normal } from "./normal.ts";
 import { addressFields } from "./route.ts";
+import { floorIn, withFloorIn } from "./scale.ts";
 import { checkServingMeta, withAuthors } from "./serving.ts";
 import { checkTemplate, imageOf, template, withTemplateDefaults } from "./template.ts";
 import { checkTraffic, trafficTarget, withTrafficDefaults } from "./traffic.ts";
@@ -43,6 +45,17 @@ export const SERVICE: Kind<Service> = {
   schema: t.Object({ spec: t.Optional(spec), status: t.Optional(status) }),
   hasStatus: true,
   columns: [NAME_COLUMN, URL_COLUMN, ...LATEST_COLUMNS, ...READY_COLUMNS],
+  // How many instances a release has is a part of it: another floor makes another Revision.
+  scale: {
+    floor: ({ spec }) => floorIn(spec.template?.metadata?.annotations),
+    selector: ({ metadata }) => `${LABEL.service}=${metadata.name}`,
+    withFloor(draft, replicas) {
+      const { template = {} } = draft.spec;
+      const annotations = withFloorIn(template.metadata?.annotations, replicas);
+      const metadata = { ...template.metadata, annotations };
+      return { ...draft, spec: { ...draft.spec, template: { ...template, metadata } } };
+    },
+  },
   prepare(draft, writing) {
     const { template = {}, traffic = [] } = draft.spec ?? {};
     const targets = normal(traffic);

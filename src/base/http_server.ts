@@ -51,7 +51,7 @@ export interface Answer {
 /** The open end of an answer that goes on. It is closed when `write` has settled. */
 export interface Outlet {
   /** Sends a piece at once. A caller that is too slow to take what it asked for is cut off. */
-  send(piece: string): void;
+  send(piece: string | Uint8Array): void;
   readonly signal: AbortSignal;
 }
 

@@ -15,6 +15,8 @@ export interface WriteRequest {
   readonly isDryRun?: boolean;
   /** What to do about fields that nobody knows; they are dropped in any case. */
   readonly fieldValidation?: "Ignore" | "Warn" | "Strict";
+  /** Paths that were sent more than once: only the last of them counts. */
+  readonly repeated?: readonly string[];
   /** Takes what the caller should know though the write goes ahead. */
   readonly warn?: (message: string) => void;
 }
@@ -47,9 +49,14 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
   return prepared;
 }
 
-function tellUnknown({ kind, unknown, fieldValidation = "Ignore", warn }: Admission<Resource>) {
-  if (unknown.length === 0 || fieldValidation === "Ignore") return;
-  const each = unknown.map((path) => `unknown field "${path}"`);
+function tellUnknown(admission: Admission<Resource>) {
+  const { kind, unknown, repeated = [], fieldValidation = "Ignore", warn } = admission;
+  if (fieldValidation === "Ignore") return;
+  const each = [
+    ...repeated.map((path) => `duplicate field "${path}"`),
+    ...unknown.map((path) => `unknown field "${path}"`),
+  ];
+  if (each.length === 0) return;
   if (fieldValidation === "Warn") {
     for (const message of each) warn?.(message);
     return;

@@ -10,6 +10,7 @@ import {
   type TlsOptions,
 } from "../base/http_server.ts";
 import type { Log } from "../base/log.ts";
+import { writeYaml } from "../base/yaml.ts";
 import { type AccountTokens, accountTokenRoutes } from "./access/account_tokens.ts";
 import type { Audit } from "./access/audit.ts";
 import { Gate } from "./access/gate.ts";
@@ -28,8 +29,9 @@ import {
   versionInfo,
 } from "./discovery.ts";
 import { keyRoutes, type RotatedKey } from "./key_routes.ts";
-import { formOf } from "./negotiation.ts";
-import { basePath, groupVersions, openapiIndex, openapiOf } from "./openapi.ts";
+import { formOf, isYamlWanted } from "./negotiation.ts";
+import { basePath, groupVersions } from "./openapi.ts";
+import { openapiRoutes } from "./openapi_routes.ts";
 import { type PodExec, podExecRoutes } from "./pod_exec.ts";
 import { type PodLogs, podLogRoute } from "./pod_log.ts";
 import { COMPUTED, type Measure, metricsRoutes } from "./pod_metrics.ts";
@@ -86,7 +88,8 @@ export function makeApiServer(deps: ApiServerDeps): HttpServer {
   for (const path of ["/healthz", "/livez", "/readyz"])
     server.route("GET", path, () => health(deps));
   for (const { method, path, handle, isStreamed = false } of routesOf(deps)) {
-    const handler = (call: Call) => gate.pass(call, (caller) => handle(call, caller));
+    const handler = async (call: Call) =>
+      inWantedType(await gate.pass(call, (caller) => handle(call, caller)), call);
     server.route(method, path, handler, { isStreamed });
   }
   return server;
@@ -96,7 +99,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
   const { context } = deps;
   return [
     ...discoveryRoutes(deps),
-    ...openapiRoutes(deps),
+    ...openapiRoutes(servedKinds(context)),
     ...context.kinds.flatMap((kind) => resourceRoutes(kind, context)),
     ...viewRoutes(context),
     ...metricsRoutes(deps.measure, context),
@@ -140,24 +143,21 @@ function answered(body: object): Pick<Answer, "body" | "headers"> {
   return { body, headers: { "content-type": type } };
 }
 
-function openapiRoutes({ context }: ApiServerDeps): readonly ApiRoute[] {
-  const kinds = servedKinds(context);
-  const index = {
-    method: "GET",
-    path: "/openapi/v3",
-    handle: () => ({ code: 200, body: openapiIndex(kinds) }),
-  };
-  const documents = groupVersions(kinds).map((it) => ({
-    method: "GET",
-    path: `/openapi/v3${basePath(it)}`,
-    handle: () => ({ code: 200, body: openapiOf(kinds, it) }),
-  }));
-  return [index, ...documents];
-}
-
 /** Stored or not: all that clients can discover. */
 function servedKinds({ kinds }: ServerContext): readonly Kind[] {
   return [...kinds, ...VIEWED, ...COMPUTED, ...REVIEWS];
+}
+
+/** The answer as YAML, for those who would rather have it so. */
+function inWantedType(answer: Answer, { headers }: Call): Answer {
+  const { body } = answer;
+  const type = answer.headers?.["content-type"];
+  const isJson = typeof body === "string" ? type === "application/json" : type === undefined;
+  if (body === undefined || Buffer.isBuffer(body) || !isJson) return answer;
+  if (!isYamlWanted(headers.accept)) return answer;
+  const value: unknown = typeof body === "string" ? JSON.parse(body) : body;
+  const yaml = { ...answer.headers, "content-type": "application/yaml" };
+  return { ...answer, headers: yaml, body: writeYaml(value) };
 }
 
 function health({ troubles }: ApiServerDeps): Answer {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ApiError } from "../api/error.ts";
+import { repeatedFields } from "../base/repeated_fields.ts";
 import { readYaml } from "../base/yaml.ts";
 import { PROTOBUF, readProtobuf } from "./protobuf.ts";
 
@@ -42,6 +43,12 @@ export function readBody(headers: IncomingHttpHeaders, body: Buffer): unknown {
     throw new ApiError("BadRequest", `the body cannot be read: ${rule}, and these stand deeper`);
   }
   return value;
+}
+
+/** The paths of what a body in JSON says more than once. In YAML that is refused in any case. */
+export function repeatedIn(headers: IncomingHttpHeaders, body: Buffer): readonly string[] {
+  const isJson = body.length > 0 && JSON_TYPES.has(mediaType(headers));
+  return isJson ? repeatedFields(body.toString("utf8")) : [];
 }
 
 function parsed(text: string, isYaml: boolean): unknown {

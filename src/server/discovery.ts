@@ -1,6 +1,8 @@
 import { groupOf, versionOf } from "../api/group.ts";
 import type { Kind } from "../api/kind.ts";
+import { NAMESPACE } from "../api/namespace.ts";
 import { TOKEN_REQUEST } from "../api/review.ts";
+import { SCALE } from "../api/scale.ts";
 
 /** The version of Kubernetes whose manners we have: what clients choose theirs by. */
 const KUBERNETES = { major: "1", minor: "32" };
@@ -124,14 +126,17 @@ function subresourcesOf(kind: Kind): readonly Subresource[] {
     ...{ name: "token", verbs: ["create"], responseKind: TOKEN_REQUEST.kind },
     responseVersion: TOKEN_REQUEST.apiVersion,
   };
+  const scale = { ...status, name: "scale", responseKind: SCALE.kind };
   return [
     ...(kind.hasStatus ? [status] : []),
+    ...(kind.scale === undefined ? [] : [{ ...scale, responseVersion: SCALE.apiVersion }]),
     ...(kind.kind === "Pod" ? POD_PARTS : []),
     ...(kind.kind === "ServiceAccount" ? [token] : []),
   ];
 }
 
 function verbsOf({
+  kind,
   refuses = {},
   isAnswered = false,
   isComputed = false,
@@ -140,7 +145,8 @@ function verbsOf({
   if (isComputed) return ["get", "list"];
   const writes = [
     ...(refuses.create === undefined ? ["create"] : []),
-    ...(refuses.delete === undefined ? ["delete", "deletecollection"] : []),
+    ...(refuses.delete === undefined ? ["delete"] : []),
+    ...(refuses.delete === undefined && kind !== NAMESPACE.kind ? ["deletecollection"] : []),
     ...(refuses.update === undefined ? ["patch", "update"] : []),
   ];
   return [...writes, "get", "list", "watch"].sort();

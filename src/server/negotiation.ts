@@ -1,4 +1,4 @@
-import { ApiError } from "../api/error.ts";
+import { ApiError, brief } from "../api/error.ts";
 
 /** The form in which resources are wanted. */
 export type Form = "Object" | "Table" | "PartialObjectMetadata" | "APIGroupDiscoveryList";
@@ -8,15 +8,29 @@ export type Form = "Object" | "Table" | "PartialObjectMetadata" | "APIGroupDisco
  * none, as for protobuf alone.
  */
 export function formOf(accept = ""): Form {
+  const picked = pickedOf(accept);
+  if (picked !== undefined) return picked.form;
+  const served = "application/json and application/yaml are served";
+  throw new ApiError("NotAcceptable", `only ${served}, and "${brief(accept)}" takes neither`);
+}
+
+/** Whether an `Accept` header would have YAML before JSON. */
+export function isYamlWanted(accept = ""): boolean {
+  return pickedOf(accept)?.isYaml === true;
+}
+
+const JSON_RANGES: ReadonlySet<string> = new Set(["", "*/*", "application/*", "application/json"]);
+const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "application/x-yaml"]);
+
+function pickedOf(accept: string): { readonly form: Form; readonly isYaml: boolean } | undefined {
   const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim()));
   for (const [type = "", ...parameters] of ranges) {
-    if (!["", "*/*", "application/*", "application/json"].includes(type.toLowerCase())) continue;
-    const named = Object.fromEntries(parameters.map((it) => it.split("=", 2)));
-    const form = formNamed(named);
-    if (form !== undefined) return form;
+    const isYaml = YAML_TYPES.has(type.toLowerCase());
+    if (!isYaml && !JSON_RANGES.has(type.toLowerCase())) continue;
+    const form = formNamed(Object.fromEntries(parameters.map((it) => it.split("=", 2))));
+    if (form !== undefined) return { form, isYaml };
   }
-  const message = `only application/json is served, and "${accept}" does not take it`;
-  throw new ApiError("NotAcceptable", message);
+  return undefined;
 }
 
 function formNamed({ as, g, v }: Readonly<Record<string, string>>): Form | undefined {

@@ -2,6 +2,7 @@ import { ApiError, notFound } from "../api/error.ts";
 import { type Kind, keyIn, parse, schemaOf } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
 import { applyJsonPatch } from "../base/json_patch.ts";
+import type { ObjectSchema } from "../base/schema.ts";
 import { checkMay, type WriteRequest } from "./admit.ts";
 import type { ServerContext } from "./context.ts";
 import { inTurn } from "./in_turn.ts";
@@ -33,7 +34,7 @@ export async function patchResource<R extends Resource>(
   return await inTurn({ store, kind, key }, async () => {
     const stored = store.get(kind, key);
     if (stored === undefined) throw notFound(kind, key.name);
-    const { draft, unknown, managedFields } = parse(kind, patched(stored, options));
+    const { draft, unknown, managedFields } = parse(kind, patched(stored, schemaOf(kind), options));
     checkPlace(draft.metadata, keyIn(kind, key));
     checkVersion({ kind, stored, sent: draft.metadata });
     const known = { ...options, stored, managedFields };
@@ -42,8 +43,14 @@ export async function patchResource<R extends Resource>(
   });
 }
 
-function patched<R extends Resource>(stored: R, { kind, type, patch }: PatchOptions<R>): unknown {
-  if (type === "strategic") return strategicMerge(schemaOf(kind), stored, object(patch));
+interface Patch {
+  readonly type: PatchType;
+  readonly patch: unknown;
+}
+
+/** What is stored with a patch applied to a copy. Throws when the patch does not fit. */
+export function patched(stored: object, shape: ObjectSchema, { type, patch }: Patch): unknown {
+  if (type === "strategic") return strategicMerge(shape, stored, object(patch));
   if (type === "merge") return mergePatch(stored, object(patch));
   if (!Array.isArray(patch)) {
     throw new ApiError("BadRequest", "a JSON Patch is a list of operations (RFC 6902)");

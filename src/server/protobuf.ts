@@ -114,11 +114,15 @@ function single(type: FieldType, bytes: Buffer): unknown {
   if (type === "bytes") return bytes.toString("base64");
   if (type === "time") {
     const { seconds = 0 } = decoded(bytes, { 1: { name: "seconds", shape: "one", type: "int" } });
+    if (Math.abs(Number(seconds)) > SECONDS_MAX) throw unreadable("a time is out of reach");
     return timestampOf(Number(seconds) * 1000);
   }
   if (typeof type === "object") return decoded(bytes, type);
   throw unreadable(`a field of the type ${type} has several bytes`);
 }
+
+/** Thousands of years before and after now: what a time can be written of. */
+const SECONDS_MAX = 200_000_000_000;
 
 class Reader {
   readonly #bytes: Buffer;

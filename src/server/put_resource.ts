@@ -47,6 +47,8 @@ interface Replacing<R extends Resource> extends WriteRequest {
   readonly unknown: readonly string[];
   /** Who owns which field, as the caller has it. */
   readonly managedFields?: readonly ManagedFieldsEntry[] | undefined;
+  /** Through which of its parts it is written, when it is not the whole. */
+  readonly subresource?: string;
   /** Who owns which field then; whoever writes has what it changes when left out. */
   readonly owners?: (next: R) => readonly ManagedFieldsEntry[];
 }
@@ -78,10 +80,10 @@ export async function replace<R extends Resource>(
 }
 
 function ownersAfter<R extends Resource>(
-  { stored, managedFields, ...by }: Replacing<R>,
+  { stored, managedFields, subresource, ...by }: Replacing<R>,
   clock: Clock,
 ) {
-  const writer = writerOf(by, { operation: "Update", now: clock.timestamp() });
+  const writer = writerOf(by, { operation: "Update", subresource, now: clock.timestamp() });
   return (next: R) => {
     const entries = entriesFrom(managedFields, stored.metadata.managedFields);
     return afterUpdate(entries, changesOf({ before: stored, after: next }, writer), writer);

@@ -1,16 +1,18 @@
-import { isReason } from "../api/error.ts";
+import { ApiError, isReason } from "../api/error.ts";
 import { groupOf } from "../api/group.ts";
 import type { Kind } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
+import { NAMESPACE } from "../api/namespace.ts";
 import type { Status } from "../api/status.ts";
 import type { Answer, Call } from "../base/http_server.ts";
 import type { WriteRequest } from "./admit.ts";
 import type { ApiRoute } from "./api_route.ts";
 import { applyResource } from "./apply_resource.ts";
-import { readBody } from "./body.ts";
+import { readBody, repeatedIn } from "./body.ts";
 import type { Caller, ServerContext } from "./context.ts";
 import { createResource } from "./create_resource.ts";
 import { type Deletion, deleteResource } from "./delete_resource.ts";
+import { listPage, readPaging } from "./list_page.ts";
 import { getResource, listResources, type Selection } from "./list_resources.ts";
 import { formOf } from "./negotiation.ts";
 import { basePath } from "./openapi.ts";
@@ -18,7 +20,8 @@ import { patchResource } from "./patch_resource.ts";
 import { putResource } from "./put_resource.ts";
 import { putStatus } from "./put_status.ts";
 import { isTrue } from "./query.ts";
-import { type Shown, shownAs } from "./shown.ts";
+import { getScale, putScale } from "./scale_resource.ts";
+import { type Body, type Shown, shownAs } from "./shown.ts";
 import { includedIn } from "./table.ts";
 import { warningHeader } from "./warning.ts";
 import { streamWatch } from "./watch_stream.ts";
@@ -40,19 +43,25 @@ export function resourceRoutes(kind: Kind, context: ServerContext): readonly Api
     route("PUT", `${one}/status`, (call, caller) => on.putStatus(call, caller)),
     route("PATCH", `${one}/status`, (call, caller) => on.patch(call, { caller, isOfStatus: true })),
   ];
+  const scale = [
+    route("GET", `${one}/scale`, (call) => on.getScale(call)),
+    route("PUT", `${one}/scale`, (call, caller) => on.putScale(call, { caller, isPatch: false })),
+    route("PATCH", `${one}/scale`, (call, caller) => on.putScale(call, { caller, isPatch: true })),
+  ];
   return [
     ...(kind.isNamespaced ? [route("GET", all, (call) => on.listOrWatch(call))] : []),
     route("GET", collection, (call) => on.listOrWatch(call)),
     route("POST", collection, (call, caller) => on.create(call, caller)),
-    // All of what has no namespace is more than anybody means.
-    ...(kind.isNamespaced
-      ? [route("DELETE", collection, (call, caller) => on.deleteAll(call, caller))]
-      : []),
+    // All namespaces with all that is in them is more than anybody means.
+    ...(kind.kind === NAMESPACE.kind
+      ? []
+      : [route("DELETE", collection, (call, caller) => on.deleteAll(call, caller))]),
     route("GET", one, (call) => on.get(call)),
     route("PUT", one, (call, caller) => on.put(call, caller)),
     route("PATCH", one, (call, caller) => on.patch(call, { caller })),
     route("DELETE", one, (call, caller) => on.delete(call, caller)),
     ...(kind.hasStatus ? status : []),
+    ...(kind.scale === undefined ? [] : scale),
   ];
 }
 
@@ -70,36 +79,34 @@ class Endpoint {
     const selection = selectionOf(call, this.#kind);
     if (isTrue(call.query.get("watch"))) return streamWatch(call, { selection, ...this.#context });
     const shown = this.#shownAs(call);
-    const { items, resourceVersion } = listResources(this.#context.store, selection);
-    return { code: 200, body: shown.all(items, resourceVersion) };
+    const { store } = this.#context;
+    const page = listPage(store, selection, readPaging(call.query, store));
+    return { code: 200, ...shown.all(page) };
   }
 
   get(call: Call): Answer {
     const shown = this.#shownAs(call);
-    return {
-      code: 200,
-      body: shown.one(getResource(this.#context.store, this.#kind, keyOf(call))),
-    };
+    return { code: 200, ...shown.one(getResource(this.#context.store, this.#kind, keyOf(call))) };
   }
 
   create(call: Call, caller: Caller): Promise<Answer> {
     return this.#write(call, { caller, code: 201 }, (request) => {
-      const body = readBody(call.headers, call.body);
       const { namespace } = call.params;
-      return createResource(this.#context, { ...request, kind: this.#kind, namespace, body });
+      const what = { kind: this.#kind, namespace, ...sentIn(call) };
+      return createResource(this.#context, { ...request, ...what });
     });
   }
 
   put(call: Call, caller: Caller): Promise<Answer> {
     return this.#write(call, { caller }, (request) => {
-      const what = { kind: this.#kind, key: keyOf(call), body: readBody(call.headers, call.body) };
+      const what = { kind: this.#kind, key: keyOf(call), ...sentIn(call) };
       return putResource(this.#context, { ...request, ...what });
     });
   }
 
   putStatus(call: Call, caller: Caller): Promise<Answer> {
     return this.#write(call, { caller }, (request) => {
-      const what = { kind: this.#kind, key: keyOf(call), body: readBody(call.headers, call.body) };
+      const what = { kind: this.#kind, key: keyOf(call), ...sentIn(call) };
       return putStatus(this.#context, { ...request, ...what });
     });
   }
@@ -111,24 +118,42 @@ class Endpoint {
     const type = patchTypeOf(call);
     if (type === "apply") return this.#apply(call, { caller, isOfStatus });
     return this.#write(call, { caller }, (request) => {
-      const patch = readBody(call.headers, call.body);
-      const what = { kind: this.#kind, key: keyOf(call), type, patch, isOfStatus };
+      const { body: patch, repeated } = sentIn(call);
+      const what = { kind: this.#kind, key: keyOf(call), type, patch, repeated, isOfStatus };
       return patchResource(this.#context, { ...request, ...what });
     });
+  }
+
+  getScale(call: Call): Answer {
+    return { code: 200, body: getScale(this.#context, { kind: this.#kind, key: keyOf(call) }) };
+  }
+
+  async putScale(
+    call: Call,
+    { caller, isPatch }: { readonly caller: Caller; readonly isPatch: boolean },
+  ): Promise<Answer> {
+    const type = isPatch ? patchTypeOf(call) : undefined;
+    if (type === "apply") throw noApply();
+    const { request, warnings } = writeOf(call, caller);
+    const body = readBody(call.headers, call.body);
+    const what = { kind: this.#kind, key: keyOf(call), body, ...(type && { type }) };
+    const scale = await putScale(this.#context, { ...request, ...what });
+    return answerOf({ body: scale }, { code: 200, warnings });
   }
 
   async delete(call: Call, caller: Caller): Promise<Answer> {
     const shown = this.#shownAs(call);
     const deletion = await this.#delete(call, { caller, key: keyOf(call) });
     const { isDone, resource } = deletion;
-    return { code: 200, body: isDone ? deleted(this.#kind, deletion) : shown.one(resource) };
+    const body = isDone ? { body: deleted(this.#kind, deletion) } : shown.one(resource);
+    return { code: 200, ...body };
   }
 
   async deleteAll(call: Call, caller: Caller): Promise<Answer> {
     const shown = this.#shownAs(call);
     const selection = selectionOf(call, this.#kind);
-    const { items, resourceVersion } = listResources(this.#context.store, selection);
-    const deletions = items.map(async ({ metadata: key }) => {
+    const page = listResources(this.#context.store, selection);
+    const deletions = page.items.map(async ({ metadata: key }) => {
       try {
         await this.#delete(call, { caller, key });
       } catch (thrown) {
@@ -137,7 +162,7 @@ class Endpoint {
       }
     });
     await Promise.all(deletions);
-    return { code: 200, body: shown.all(items, resourceVersion) };
+    return { code: 200, ...shown.all(page) };
   }
 
   async #apply(
@@ -183,12 +208,22 @@ class Endpoint {
   }
 }
 
+/** What the caller sent, and what of it stands there more than once. */
+function sentIn({ headers, body }: Call): { body: unknown; repeated: readonly string[] } {
+  return { body: readBody(headers, body), repeated: repeatedIn(headers, body) };
+}
+
+function noApply(): ApiError {
+  const message = "a scale is not applied; apply the object itself, or patch its scale";
+  return new ApiError("UnsupportedMediaType", message);
+}
+
 function answerOf(
-  body: object,
+  { body, headers = {} }: Body,
   { code, warnings }: { readonly code: number; readonly warnings: readonly string[] },
 ): Answer {
-  const headers = warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
-  return { code, headers, body };
+  const warning = warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
+  return { code, headers: { ...headers, ...warning }, body };
 }
 
 /** In the body, or in the query as older clients have it. */

@@ -2,6 +2,7 @@ import { type Cell, type Column, cellOf, NAME_COLUMN } from "../api/column.ts";
 import { ApiError } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
 import type { ObjectMeta, Resource } from "../api/meta.ts";
+import type { Page } from "./list_page.ts";
 
 /** What a row carries besides its cells. */
 export type Included = "None" | "Metadata" | "Object";
@@ -23,27 +24,27 @@ interface Row {
 export interface Table {
   readonly kind: "Table";
   readonly apiVersion: "meta.k8s.io/v1";
-  readonly metadata: { readonly resourceVersion: string };
+  readonly metadata: Omit<Page<Resource>, "items">;
   readonly columnDefinitions: readonly object[];
   readonly rows: readonly Row[];
 }
 
 export interface TableOptions {
   readonly kind: Kind;
-  readonly resourceVersion: string;
   readonly included: Included;
   readonly nowMs: number;
 }
 
-export function tableOf(resources: readonly Resource[], options: TableOptions): Table {
-  const { kind, resourceVersion, included, nowMs } = options;
-  const rows = resources.map((resource) => ({
+export function tableOf(page: Page<Resource>, options: TableOptions): Table {
+  const { items, ...metadata } = page;
+  const { kind, included, nowMs } = options;
+  const rows = items.map((resource) => ({
     cells: kind.columns.map((column) => cellOf(column, resource, nowMs)),
     object: objectOf(resource, included),
   }));
   const columnDefinitions = kind.columns.map(definitionOf);
   const head = { kind: "Table", apiVersion: "meta.k8s.io/v1" } as const;
-  return { ...head, metadata: { resourceVersion }, columnDefinitions, rows };
+  return { ...head, metadata, columnDefinitions, rows };
 }
 
 /** Only what every resource has: Kubernetes' `PartialObjectMetadata`. */

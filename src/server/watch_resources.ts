@@ -12,6 +12,8 @@ export interface WatchedEvent<R extends Resource> {
 export interface WatchRequest<R extends Resource> extends Selection<R> {
   /** Begin after this moment. Without one, or with "0", all that is there comes first. */
   readonly resourceVersion?: string | undefined;
+  /** Whether all that is there comes first; as the version has it when left out. */
+  readonly beginsWithAll?: boolean | undefined;
 }
 
 /**
@@ -28,13 +30,15 @@ export function watchResources<R extends Resource>(
   const isMeant = selectorOf(request);
   const isOfKind = ({ apiVersion, kind: name }: Resource): boolean =>
     name === kind.kind && groupOf(apiVersion) === groupOf(kind.apiVersion);
-  if (isFromNow(resourceVersion)) {
+  const isNow = isFromNow(resourceVersion);
+  const begin = isNow ? store.revision : readVersion(resourceVersion, store);
+  const { beginsWithAll = isNow } = request;
+  if (beginsWithAll) {
     for (const object of store.list(kind, kind.isNamespaced ? namespace : undefined)) {
       if (isMeant(object)) listener({ type: "ADDED", object });
     }
   }
-  const after = isFromNow(resourceVersion) ? store.revision : readVersion(resourceVersion, store);
-  return store.watch(after, (change) => {
+  return store.watch(beginsWithAll ? store.revision : begin, (change) => {
     if (!isOfKind(change.resource)) return;
     const event = eventOf<R>(change, isMeant);
     if (event !== undefined) listener(event);

@@ -7,7 +7,7 @@ import { type Selection, selectorOf } from "./list_resources.ts";
 import { formOf } from "./negotiation.ts";
 import { isTrue, wholeNumber } from "./query.ts";
 import { includedIn, partialOf, tableOf } from "./table.ts";
-import { isFromNow, type WatchedEvent, watchResources } from "./watch_resources.ts";
+import { type WatchedEvent, watchResources } from "./watch_resources.ts";
 
 interface Watching extends ServerContext {
   readonly selection: Selection;
@@ -21,24 +21,29 @@ export function streamWatch(call: Call, watching: Watching): Answer {
   const { selection, store, clock } = watching;
   const { query } = call;
   // What is wrong with the request is said before the stream begins.
-  const textFor = writerFor(call, watching);
-  const seconds = wholeNumber(query, "timeoutSeconds") ?? 0;
+  const frameFor = framerFor(call, watching);
+  const seconds = wholeNumber(query, "timeoutSeconds") || secondsOf(watching);
   const wants = wishesOf(query);
-  const request = { ...selection, resourceVersion: query.get("resourceVersion") ?? undefined };
+  const resourceVersion = query.get("resourceVersion") ?? undefined;
+  const request = { ...selection, resourceVersion, beginsWithAll: wants.initialEvents };
   selectorOf(selection);
   return {
     code: 200,
     headers: { "content-type": "application/json" },
     async write(outlet) {
-      const tell = ({ type, object }: WatchedEvent<Resource>) =>
-        outlet.send(`{"type":"${type}","object":${textFor(object)}}\n`);
+      const tell = (event: WatchedEvent<Resource>) => outlet.send(frameFor(event));
       const mark = (annotations?: object) =>
         outlet.send(`${JSON.stringify(bookmark(watching, annotations))}\n`);
       const over = untilGone(outlet);
       try {
         using _watch = watchResources(store, request, tell);
-        if (wants.initialEvents) mark({ "k8s.io/initial-events-end": "true" });
-        using _end = seconds > 0 ? clock.after(seconds * 1000, over.resolve) : undefined;
+        const isListed = wants.initialEvents === true && wants.bookmarks;
+        if (isListed) mark({ "k8s.io/initial-events-end": "true" });
+        using _end = clock.after(seconds * 1000, () => {
+          // Whoever comes back goes on from here, and need not be told again.
+          if (wants.bookmarks) mark();
+          over.resolve();
+        });
         using _marks = wants.bookmarks ? repeat(clock, mark) : undefined;
         await over.promise;
       } catch (thrown) {
@@ -51,35 +56,58 @@ export function streamWatch(call: Call, watching: Watching): Answer {
 
 interface Wishes {
   readonly bookmarks: boolean;
-  /** A sign where what is there ends and what changes begins. */
-  readonly initialEvents: boolean;
+  /** Whether what is there comes first; as the version has it when nobody says. */
+  readonly initialEvents: boolean | undefined;
 }
 
 function wishesOf(query: URLSearchParams): Wishes {
   const bookmarks = isTrue(query.get("allowWatchBookmarks"));
   const asked = query.get("sendInitialEvents");
-  if (asked === null) return { bookmarks, initialEvents: false };
-  const version = query.get("resourceVersion") ?? "";
-  if (isTrue(asked) && bookmarks && isFromNow(version)) return { bookmarks, initialEvents: true };
-  if (!isTrue(asked)) return { bookmarks, initialEvents: false };
-  // Clients then list and watch, as they do with servers that are older than this parameter.
-  const message =
-    "sendInitialEvents: Forbidden: is served with allowWatchBookmarks and without a version";
-  throw new ApiError("Invalid", message);
+  const match = query.get("resourceVersionMatch") ?? "";
+  const refuse = (why: string) =>
+    new ApiError("Invalid", `ListOptions.meta.k8s.io "" is invalid: ${why}`);
+  if (asked === null) {
+    if (match === "") return { bookmarks, initialEvents: undefined };
+    throw refuse("resourceVersionMatch: Forbidden: is for watches with sendInitialEvents alone");
+  }
+  if (match === "NotOlderThan") return { bookmarks, initialEvents: isTrue(asked) };
+  throw refuse("resourceVersionMatch: Forbidden: sendInitialEvents requires it to be NotOlderThan");
 }
 
-/** How an object is written: as it is, or in the form that the caller asked for. */
-function writerFor(call: Call, { selection, clock }: Watching): (object: Resource) => string {
+/** A watch that nobody limits ends all the same, after half an hour or more: not all at once. */
+function secondsOf({ chance }: Watching): number {
+  return Math.round(1800 * (1 + chance.fraction()));
+}
+
+type Framer = (event: WatchedEvent<Resource>) => string | Buffer;
+
+/** How an event is written: as it is, or in the form that the caller asked for. */
+function framerFor(call: Call, { selection, clock }: Watching): Framer {
   const { query, headers } = call;
   const form = formOf(headers.accept);
   const included = includedIn(query);
-  if (form === "PartialObjectMetadata") return (object) => JSON.stringify(partialOf(object));
-  if (form !== "Table") return textOf;
-  return (object) => {
+  if (form === "PartialObjectMetadata") {
+    return ({ type, object }) => frame(type, JSON.stringify(partialOf(object)));
+  }
+  if (form !== "Table") return sharedFrame;
+  return ({ type, object }) => {
     const { resourceVersion } = object.metadata;
-    const shared = { kind: selection.kind, resourceVersion, included };
-    return JSON.stringify(tableOf([object], { ...shared, nowMs: clock.now() }));
+    const options = { kind: selection.kind, included, nowMs: clock.now() };
+    return frame(type, JSON.stringify(tableOf({ items: [object], resourceVersion }, options)));
   };
+}
+
+function frame(type: WatchedEvent<Resource>["type"], text: string): string {
+  return `{"type":"${type}","object":${text}}\n`;
+}
+
+let last: { readonly event: WatchedEvent<Resource>; readonly bytes: Buffer } | undefined;
+
+/** HOT: a change is told to all its watchers in a row, and is written for the first of them. */
+function sharedFrame(event: WatchedEvent<Resource>): Buffer {
+  if (last?.event.object === event.object && last.event.type === event.type) return last.bytes;
+  last = { event, bytes: Buffer.from(frame(event.type, textOf(event.object))) };
+  return last.bytes;
 }
 
 function bookmark({ selection, store }: Watching, annotations?: object): object {
