@@ -17,6 +17,10 @@ export interface Crashes {
   readonly seed: number;
 }
 
+/** How much a writer says before it is killed, and how much later that is. */
+const LINES_MAX = 3000;
+const LATER_MS_MAX = 100;
+
 const WRITER = fileURLToPath(new URL("writer.ts", import.meta.url));
 
 /**
@@ -56,15 +60,15 @@ async function writeAndKill(path: string, { round, chance }: Round): Promise<rea
   const closed = once(child, "close");
   const reports: Report[] = [];
   const lines = createInterface({ input: child.stdout });
-  // Some are killed while they start, and most while they write.
+  // Some are killed while they start, and most while they write: after so many lines.
   const isEarly = chance.fraction() < 0.15;
-  const afterMs = chance.fraction() * (isEarly ? 150 : 250);
-  const killLater = () => setTimeout(() => child.kill("SIGKILL"), afterMs);
+  const after = chance.fraction() * LINES_MAX;
+  const killLater = () => setTimeout(() => child.kill("SIGKILL"), chance.fraction() * LATER_MS_MAX);
   if (isEarly) killLater();
   lines.on("line", (line) => {
-    if (reports.length === 0 && !isEarly) killLater();
     // The last one may be cut short.
     if (line.endsWith("}")) reports.push(JSON.parse(line));
+    if (reports.length === Math.ceil(after)) killLater();
   });
   const [code, signal] = await closed;
   assert.equal(signal, "SIGKILL", `the writer ended by itself, with ${code}`);
