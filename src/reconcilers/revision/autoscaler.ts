@@ -38,7 +38,7 @@ export interface Figures extends Plan {
   readonly ready: number;
 }
 
-/** How often Revisions were woken so far, by the floor they were on, and how long it took in all. */
+/** How often Revisions were woken so far, by the floor they were on, and how long that took. */
 export interface Wakings {
   readonly from: "frozen" | "stopped";
   readonly count: number;

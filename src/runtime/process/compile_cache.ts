@@ -11,7 +11,7 @@ const VARIABLE = "NODE_COMPILE_CACHE";
  * first of an image is told to write it down a moment after its start, and once more later.
  */
 const FLUSH = `import { flushCompileCache } from "node:module";
-for (const ms of [1000, 10000]) setTimeout(() => flushCompileCache(), ms).unref();`;
+for (const ms of [1000, 10000]) globalThis.setTimeout(flushCompileCache, ms).unref();`;
 
 const IMPORT = `--import=data:text/javascript;base64,${Buffer.from(FLUSH).toString("base64")}`;
 
