@@ -5,6 +5,7 @@ export const CR = 13;
 export const SP = 32;
 export const COLON = 58;
 export const SEMICOLON = 59;
+export const EQUALS = 61;
 
 /** 1 for each byte of the set: looked up instead of compared. */
 export type Bytes = Uint8Array;

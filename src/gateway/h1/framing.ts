@@ -1,5 +1,6 @@
 import { LIMITS } from "../limits.ts";
-import { CR, FIELD, HEX, HT, LF, SEMICOLON, SP } from "./bytes.ts";
+import { CR, EQUALS, HEX, LF, SEMICOLON, TOKEN } from "./bytes.ts";
+import { CONTENT_LENGTH, HOST, TRANSFER_ENCODING } from "./fields.ts";
 import { BAD, type Head, INCOMPLETE } from "./head.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
 
@@ -40,6 +41,9 @@ export class Framing {
   #left = 0;
   #digits = 0;
   #extensionBytes = 0;
+  /** The last byte of an extension, where it is one that separates. */
+  #mark = 0;
+  #hasValue = false;
   #trailerBytes: Buffer | undefined;
   readonly #head: Head;
 
@@ -141,12 +145,22 @@ export class Framing {
     }
     if (this.#digits === 0) return this.#bad(PROBLEMS.chunkSize);
     if (byte === CR) this.#state = SIZE_END;
-    else if (byte === SEMICOLON) this.#state = EXTENSION;
-    else return this.#bad(PROBLEMS.chunkSize);
+    else if (byte === SEMICOLON) {
+      this.#state = EXTENSION;
+      this.#mark = byte;
+      this.#hasValue = false;
+    } else return this.#bad(PROBLEMS.chunkSize);
     return true;
   }
 
+  /** ";name=value;name": of tokens alone, and dropped. */
   #extension(byte: number): boolean {
+    const isMark = byte === CR || byte === SEMICOLON || byte === EQUALS;
+    // Something has to stand between two marks, and one "=" between two ";".
+    if (isMark && this.#mark !== 0) return this.#bad(PROBLEMS.chunkExtension);
+    if (byte === EQUALS && this.#hasValue) return this.#bad(PROBLEMS.chunkExtension);
+    this.#mark = isMark ? byte : 0;
+    this.#hasValue = byte === EQUALS || (this.#hasValue && byte !== SEMICOLON);
     if (byte === CR) {
       this.#state = SIZE_END;
       return true;
@@ -155,8 +169,7 @@ export class Framing {
     if (this.#extensionBytes > LIMITS.chunkExtensionBytesMax) {
       return this.#bad(PROBLEMS.chunkExtension);
     }
-    const isText = FIELD[byte] === 1 && byte !== SP && byte !== HT;
-    return isText || this.#bad(PROBLEMS.chunkExtension);
+    return isMark || TOKEN[byte] === 1 || this.#bad(PROBLEMS.chunkExtension);
   }
 
   /** Most are one empty line. The rest is kept until it is whole. */
@@ -185,6 +198,10 @@ export class Framing {
     const end = head.readFields(all, 0, all.length);
     if (end === BAD) this.problem = head.problem;
     if (end < 0) return end;
+    if (hasFraming(head)) {
+      this.problem = PROBLEMS.trailer;
+      return BAD;
+    }
     this.trailers = head.rawHeaders();
     this.#trailerBytes = undefined;
     this.#state = DONE;
@@ -195,4 +212,13 @@ export class Framing {
     this.problem = problem;
     return false;
   }
+}
+
+/** What says where a message ends, or for whom it is, cannot come behind it. */
+function hasFraming(head: Head): boolean {
+  for (let at = 0; at < head.count; at += 1) {
+    const field = head.field(at);
+    if (field === CONTENT_LENGTH || field === TRANSFER_ENCODING || field === HOST) return true;
+  }
+  return false;
 }

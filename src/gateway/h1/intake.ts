@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { LIMITS } from "../limits.ts";
 import type { Asking } from "./asking.ts";
+import { CR } from "./bytes.ts";
 import { Framing, type Sink } from "./framing.ts";
 import { BAD, type Head, INCOMPLETE } from "./head.ts";
 import { Kept } from "./kept.ts";
@@ -149,6 +150,8 @@ export class Intake implements Sink {
     if (!reader.isReady) return INCOMPLETE;
     const to = bytes.length;
     const isWorth = this.#scanned === 0 || isWorthReading(bytes, from + this.#scanned, to);
+    // Half an empty line in front of a head.
+    if (to - from === 1 && bytes[from] === CR) return INCOMPLETE;
     const start = skipEmptyLine(bytes, from, to);
     const end = isWorth ? this.#head.readRequest(bytes, start, to) : INCOMPLETE;
     const isLong = (end === INCOMPLETE ? to : end) - start > LIMITS.headBytesMax;

@@ -34,7 +34,7 @@ export const PROBLEMS = {
   chunkSize: bad("the size of a chunk must be hexadecimal digits alone"),
   chunkEnd: bad("a chunk must end in CR LF"),
   chunkExtension: { code: 413, detail: "the chunk extensions are too large" },
-  trailer: bad("a trailer must be a header line"),
+  trailer: bad("a trailer must be a header line, and none that frames or addresses a message"),
   trailers: { code: 431, detail: "the trailers are too large" },
   bodyBytes: { code: 413, detail: "the body is too large" },
   slowHead: { code: 408, detail: "the headers took too long" },
