@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededChance, systemChance } from "../../base/chance.ts";
-import { CORPUS } from "./corpus.ts";
+import { type Attack, CORPUS } from "./corpus.ts";
 import { anyBytes, difference, nodeReading, ourReading } from "./differ.ts";
 
 const CASES = 20_000;
 
 test("both parsers read what is in order, so that they can be compared at all", () => {
-  const served = CORPUS.filter(({ codes }) => codes.length === 2);
+  const isServed = ({ codes, sent }: Attack) => codes.length === 2 && !sent.includes("Upgrade");
+  const served = CORPUS.filter(isServed);
   for (const { sent, title } of served) {
     const bytes = Buffer.from(sent, "latin1");
     assert.equal(ourReading([bytes]).messages.length, 2, title);
