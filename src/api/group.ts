@@ -3,6 +3,7 @@ export const CORE = "v1";
 export const RBAC = "rbac.authorization.k8s.io/v1";
 export const SERVING = "serving.knative.dev/v1";
 export const SERVING_BETA = "serving.knative.dev/v1beta1";
+export const VARVE = "varve.dev/v1";
 
 /** "serving.example.com/v1" is of the group "serving.example.com"; "v1" is of the group "". */
 export function groupOf(apiVersion: string): string {

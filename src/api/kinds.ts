@@ -15,6 +15,7 @@ import { ROUTE } from "./route.ts";
 import { SECRET } from "./secret.ts";
 import { SERVICE } from "./service.ts";
 import { SERVICE_ACCOUNT } from "./service_account.ts";
+import { TRAFFIC_POLICY } from "./traffic_policy.ts";
 
 /** Every kind there is. Routes, discovery, OpenAPI and manifests come from this list. */
 export const KINDS: readonly Kind[] = [
@@ -34,6 +35,7 @@ export const KINDS: readonly Kind[] = [
   REVISION,
   ROUTE,
   SERVICE,
+  TRAFFIC_POLICY,
 ];
 
 /** The kind of a resource, whatever version of its group it is written in. */

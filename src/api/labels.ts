@@ -36,10 +36,26 @@ export const ANNOTATION = {
   sourceName: "varve.dev/source-name",
   /** On a template: the semantic version of the release. */
   version: "varve.dev/version",
+  /** On a Service or Route: whose requests go to the same Revision. */
+  sticky: "varve.dev/sticky",
+  /** On a Service or Route: which Revision gets a copy of how many requests. */
+  mirror: "varve.dev/mirror",
+  /** On a Service or Route: whether clients may name a Revision. */
+  allowRevisionHeader: "varve.dev/allow-revision-header",
   /** On a template or its owner: how long an idle instance is kept frozen before it is stopped. */
   frozenFor: "varve.dev/frozen-for",
   /** With what the autoscaler's settings begin on a Service, as `varve.dev/min-scale`. */
   ours: "varve.dev/",
+} as const;
+
+/** Annotations of the status of a Route: what it has to remember. */
+export const ROUTE_NOTE = {
+  /** Which points of the keys of stickiness belong to which Revision. */
+  intervals: "varve.dev/sticky-intervals",
+  /** Which TrafficPolicy the gateway serves it by: its UID and generation. */
+  policy: "varve.dev/traffic-policy",
+  /** Revisions that are sent requests beside those of its traffic. */
+  alsoServes: "varve.dev/also-serves",
 } as const;
 
 /** Settings of Knative's proxy beside each instance begin with this. */

@@ -4,6 +4,7 @@ import type { Violation, Writing } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING, LABEL } from "./labels.ts";
 import type { Draft, DraftMeta, Resource } from "./meta.ts";
 import { checkDuration } from "./template.ts";
+import { checkTrafficAnnotations } from "./traffic_annotations.ts";
 import { at, invalidKey, invalidValue, wrong } from "./violation.ts";
 
 /** As whom our own controllers write. */
@@ -56,6 +57,7 @@ export function checkServingMeta<R extends Resource>(
     ...[ANNOTATION.rolloutDuration, ANNOTATION.rolloutDurationFormerly].flatMap((key) =>
       checkDuration(annotations, { key, path: PATH, isZeroFine: true }),
     ),
+    ...checkTrafficAnnotations(annotations),
     ...checkVisibility(next.metadata),
     ...checkOwnerLabel(next.metadata, "Service"),
     ...checkOwnerLabel(next.metadata, "Configuration"),

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import type { JWTPayload, JWTVerifyGetKey } from "jose";
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from "jose";
 
 export type { JWTVerifyGetKey as KeySet } from "jose";
 
@@ -128,4 +128,10 @@ async function whyBad(thrown: unknown): Promise<string> {
   if (thrown instanceof errors.JWKSNoMatchingKey) return "no known key has signed the token";
   if (thrown instanceof errors.JOSEError) return "the token cannot be read";
   return "the keys of the issuer cannot be fetched";
+}
+
+/** Keys that are given as a JSON Web Key Set. */
+export async function localKeys(set: unknown): Promise<JWTVerifyGetKey> {
+  const { createLocalJWKSet } = await import("jose");
+  return createLocalJWKSet(set as JSONWebKeySet);
 }

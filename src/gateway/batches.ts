@@ -19,8 +19,9 @@ export function* batchesOf(changes: Iterable<Change>): Iterable<readonly Change[
 /** About as long as its JSON, without making that. */
 function sizeOf(change: Change): number {
   if ("putRoute" in change) {
-    const { hosts, steering } = change.putRoute;
-    const special = steering === undefined ? 0 : JSON.stringify(steering).length;
+    const { hosts, steering, guards } = change.putRoute;
+    const isPlain = steering === undefined && guards === undefined;
+    const special = isPlain ? 0 : JSON.stringify([steering, guards]).length;
     return hosts.reduce((sum, { split }) => sum + 80 + split.length * 70, 80 + special);
   }
   if ("putBackend" in change) {

@@ -2,9 +2,15 @@ import { assert } from "../base/assert.ts";
 import type { Backend } from "./backend.ts";
 import type { Draw } from "./draw.ts";
 import type { Orders } from "./order.ts";
-import type { RouteSpec, ShareSpec, SteeringSpec, StickySpec } from "./route_table.ts";
+import {
+  POINTS,
+  type RouteSpec,
+  type ShareSpec,
+  type SteeringSpec,
+  type StickySpec,
+} from "./route_table.ts";
 import type { Steering, SteeringRule, Sticky } from "./steering.ts";
-import { hashOf, POINTS } from "./sticky.ts";
+import { hashOf } from "./sticky.ts";
 
 export interface CompileParts {
   readonly orders: Orders;

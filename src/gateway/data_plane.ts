@@ -42,6 +42,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const drains = new Drains();
   const hold = new Hold({ clock, waiting, emptied: (endpoint) => drains.end(endpoint) });
   const table = new Table({
+    clock,
     chance,
     changed: (backend) => hold.serveNext(backend),
     takenOut: (endpoint) => {

@@ -6,11 +6,21 @@ import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
 import { type Change, isSameVersion, type Version, type WorkerHello } from "./protocol.ts";
-import type { BackendSpec, Gateway, Load, RouteSpec, TlsSpec } from "./route_table.ts";
+import type {
+  BackendSpec,
+  Gateway,
+  GatewaySettings,
+  Load,
+  RouteSpec,
+  TlsSpec,
+} from "./route_table.ts";
 import { Specs } from "./specs.ts";
 import { kill } from "./worker_process.ts";
 
-export type FleetOptions = CrewOptions;
+export interface FleetOptions extends CrewOptions {
+  /** What holds for all hosts; nothing special when left out. */
+  readonly settings?: GatewaySettings;
+}
 
 export interface FleetStatus {
   readonly address: Address | undefined;
@@ -93,6 +103,8 @@ export class Fleet implements Gateway, AsyncDisposable {
   /** Adopts the workers that run, and starts those that are missing. Resolves when all serve. */
   async start(): Promise<void> {
     await this.#takeOver(await this.#crew.adopt());
+    this.#pending.push(...this.#specs.putSettings(this.#options.settings ?? {}));
+    this.#flush();
     this.#isStarted = true;
     if (!this.#specs.tls.hasTickets) this.#pending.push(...this.#newTickets());
     this.#tickets = every(this.#options.clock, LIMITS.tlsTicketsMs, () => {

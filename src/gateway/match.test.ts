@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Match } from "../api/traffic_policy_schema.ts";
 import type { Asked } from "./course.ts";
 import { HostMap } from "./host_map.ts";
 import { claimOf, cookieOf, matches, rewritten } from "./match.ts";
-import type { MatchSpec } from "./route_table.ts";
 
 const CASES: readonly {
   readonly title: string;
-  readonly match: MatchSpec;
+  readonly match: Match;
   readonly yes: readonly Partial<Asked>[];
   readonly no: readonly Partial<Asked>[];
 }[] = [
@@ -43,7 +43,7 @@ const CASES: readonly {
   },
   {
     title: "a header must be there, or must not",
-    match: { headers: [{ name: "x-a" }, { name: "x-b", isPresent: false }] },
+    match: { headers: [{ name: "x-a" }, { name: "x-b", present: false }] },
     yes: [asking({ "x-a": "" })],
     no: [asking({}), asking({ "x-a": "1", "x-b": "" })],
   },
@@ -78,7 +78,7 @@ for (const { title, match, yes, no } of CASES) {
 }
 
 test("claims count only when a policy has checked the token, and may be inside of others", () => {
-  const match: MatchSpec = { claims: [{ name: "org.id", exact: "7" }] };
+  const match: Match = { claims: [{ name: "org.id", exact: "7" }] };
   assert.equal(matches(match, askedFor({}), { org: { id: 7 } }), true);
   assert.equal(matches(match, askedFor({}), { "org.id": "7" }), true);
   assert.equal(matches(match, askedFor({}), undefined), false);

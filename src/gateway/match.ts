@@ -1,11 +1,11 @@
+import type { Match, ValueMatch } from "../api/traffic_policy_schema.ts";
 import type { Asked } from "./course.ts";
-import type { MatchSpec, ValueMatch } from "./route_table.ts";
 
 /** What a token says that a policy has checked. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** Whether all that a rule asks for holds. */
-export function matches(match: MatchSpec, asked: Asked, claims: Claims | undefined): boolean {
+export function matches(match: Match, asked: Asked, claims: Claims | undefined): boolean {
   const { pathPrefix, path, methods, headers, cookies, query } = match;
   if (pathPrefix !== undefined && !isUnder(pathOf(asked.target), pathPrefix)) return false;
   if (path !== undefined && pathOf(asked.target) !== path) return false;
@@ -40,9 +40,10 @@ function all(matches: readonly ValueMatch[], find: (name: string) => string | un
   return matches.every((match) => isMatched(match, find(match.name)));
 }
 
-function isMatched(match: ValueMatch, value: string | undefined): boolean {
-  if (value === undefined) return match.isPresent === false;
-  if (match.isPresent === false) return false;
+/** Whether a value, or its absence, is what is asked for. */
+export function isMatched(match: ValueMatch, value: string | undefined): boolean {
+  if (value === undefined) return match.present === false;
+  if (match.present === false) return false;
   if (match.exact !== undefined && value !== match.exact) return false;
   if (match.prefix !== undefined && !value.startsWith(match.prefix)) return false;
   return match.oneOf === undefined || match.oneOf.includes(value);

@@ -1,5 +1,5 @@
 import type { PeerSpec } from "./peer_protocol.ts";
-import type { BackendSpec, Load, RouteSpec, TlsSpec } from "./route_table.ts";
+import type { BackendSpec, GatewaySettings, Load, RouteSpec, TlsSpec } from "./route_table.ts";
 
 /**
  * What control process and worker say to each other, in lines of JSON over a socket of the worker.
@@ -25,7 +25,8 @@ export type Change =
   | { readonly putBackend: BackendSpec }
   | { readonly deleteBackend: string }
   | { readonly putTls: TlsSpec }
-  | { readonly deleteTls: string };
+  | { readonly deleteTls: string }
+  | { readonly putSettings: GatewaySettings };
 
 /** Of a table. Numbers go up for ever; the epoch tells apart what two control processes made. */
 export interface Version {

@@ -116,6 +116,8 @@ export interface Reply {
   readonly code: number;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
+  /** The body as it came. */
+  readonly raw: Buffer;
 }
 
 export interface AskOptions {
@@ -139,7 +141,8 @@ export function ask(address: Address | undefined, options: AskOptions): Promise<
     res.on("error", reject);
     res.on("end", () => {
       const { statusCode: code = 0 } = res;
-      resolve({ code, headers: res.headers, body: Buffer.concat(chunks).toString() });
+      const raw = Buffer.concat(chunks);
+      resolve({ code, headers: res.headers, body: raw.toString(), raw });
     });
   });
   sent.on("error", reject);

@@ -1,3 +1,5 @@
+import type { Guards, Match } from "../api/traffic_policy_schema.ts";
+
 /** What one Route asks of the gateway: how the requests to its hosts are shared out. */
 export interface RouteSpec {
   /** "default/hello": the namespace and name of the Route. */
@@ -5,6 +7,8 @@ export interface RouteSpec {
   readonly hosts: readonly HostSpec[];
   /** Who is sent elsewhere than the split says; not on the hosts of tags. */
   readonly steering?: SteeringSpec;
+  /** What requests must pass, on every host. */
+  readonly guards?: Guards;
 }
 
 export interface HostSpec {
@@ -39,34 +43,10 @@ export interface SteeringSpec {
 export interface RuleSpec {
   /** For `varve explain`, logs and people. */
   readonly name: string;
-  readonly match: MatchSpec;
+  readonly match: Match;
   readonly split: readonly ShareSpec[];
   /** Put in the place of the path prefix that matched. */
   readonly rewritePrefix?: string;
-}
-
-/** All that is given must hold. */
-export interface MatchSpec {
-  /** "/api" is "/api" itself and all below "/api/", as it was sent: nothing is decoded. */
-  readonly pathPrefix?: string;
-  /** The path without the query. */
-  readonly path?: string;
-  readonly methods?: readonly string[];
-  readonly headers?: readonly ValueMatch[];
-  readonly cookies?: readonly ValueMatch[];
-  readonly query?: readonly ValueMatch[];
-  /** Of a token that a policy has checked; never of another. */
-  readonly claims?: readonly ValueMatch[];
-}
-
-/** What one value must be; with nothing beside the name, it must be there. */
-export interface ValueMatch {
-  readonly name: string;
-  readonly exact?: string;
-  readonly prefix?: string;
-  readonly oneOf?: readonly string[];
-  /** False: it must not be there. */
-  readonly isPresent?: boolean;
 }
 
 /** Sends the same key to the same revision, at the shares of `intervals`. */
@@ -80,11 +60,35 @@ export interface StickySpec {
   readonly intervals: readonly Interval[];
 }
 
+/** All points there are: the resolution of shares. */
+export const POINTS = 1000;
+
 export interface Interval {
   readonly backend: string;
   readonly from: number;
   /** How many thousandths of all keys. */
   readonly length: number;
+}
+
+/** What holds for all hosts of a gateway. It travels with the table, so workers need no restart. */
+export interface GatewaySettings {
+  /** In CIDR notation: proxies whose `X-Forwarded-…` headers are believed. */
+  readonly trustedProxies?: readonly string[];
+  readonly accessLog?: AccessLogSettings;
+  readonly tracing?: TracingSettings;
+}
+
+export interface AccessLogSettings {
+  /** From 0 to 1: the share of requests that are written down. Failures are in any case. */
+  readonly sample: number;
+}
+
+export interface TracingSettings {
+  /** Where spans go by OTLP over HTTP, as JSON: "http://127.0.0.1:4318/v1/traces". */
+  readonly endpoint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** From 0 to 1: of the requests that bring no decision of their own. */
+  readonly sample: number;
 }
 
 /** One Revision, as the gateway sees it: where its instances are, and how to treat them. */

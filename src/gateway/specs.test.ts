@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isReason } from "../api/error.ts";
 import { seededChance, systemChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
 import type { Change } from "./protocol.ts";
 import type { BackendSpec, RouteSpec } from "./route_table.ts";
 import { Specs } from "./specs.ts";
@@ -123,7 +124,12 @@ function randomChange(specs: Specs, any: (count: number) => number): readonly Ch
 }
 
 function newTable(): Table {
-  return new Table({ chance: seededChance(1), changed: () => {}, takenOut: () => {} });
+  return new Table({
+    clock: systemClock,
+    chance: seededChance(1),
+    changed: () => {},
+    takenOut: () => {},
+  });
 }
 
 function shapeOf(table: Table) {

@@ -3,7 +3,7 @@ import { ApiError } from "../api/error.ts";
 import { problemOfBackend, problemOfRoute } from "./check.ts";
 import { backendsOf } from "./compile.ts";
 import type { Change } from "./protocol.ts";
-import type { BackendSpec, RouteSpec } from "./route_table.ts";
+import type { BackendSpec, GatewaySettings, RouteSpec } from "./route_table.ts";
 import { TlsSpecs } from "./tls/tls_specs.ts";
 
 interface Known {
@@ -28,6 +28,7 @@ export class Specs {
   readonly #inheritedRoutes = new Set<string>();
   readonly #inheritedBackends = new Set<string>();
   readonly tls = new TlsSpecs();
+  #settings: GatewaySettings | undefined;
 
   get counts(): { readonly routes: number; readonly backends: number } {
     return { routes: this.#routes.size, backends: this.#backends.size };
@@ -35,6 +36,7 @@ export class Specs {
 
   /** What would make this table out of an empty one. */
   *changes(): Iterable<Change> {
+    if (this.#settings !== undefined) yield { putSettings: this.#settings };
     for (const { spec } of this.#backends.values()) yield { putBackend: spec };
     for (const putRoute of this.#routes.values()) yield { putRoute };
     yield* this.tls.changes();
@@ -63,6 +65,12 @@ export class Specs {
     this.#inheritedRoutes.delete(id);
     this.#dropRoute(spec);
     return [{ deleteRoute: id }];
+  }
+
+  putSettings(settings: GatewaySettings): readonly Change[] {
+    if (isDeepStrictEqual(this.#settings, settings)) return [];
+    this.#settings = settings;
+    return [{ putSettings: settings }];
   }
 
   putBackend(spec: BackendSpec): readonly Change[] {
@@ -98,6 +106,7 @@ export class Specs {
         this.#inheritedRoutes.add(change.putRoute.id);
       } else if ("putTls" in change) this.tls.inherit(change.putTls);
       else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
+      else if ("putSettings" in change) this.#settings = change.putSettings;
     }
   }
 

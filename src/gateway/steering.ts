@@ -1,10 +1,11 @@
+import type { Match } from "../api/traffic_policy_schema.ts";
 import type { Backend } from "./backend.ts";
 import type { Asked, FlatHeaders } from "./course.ts";
 import { removeHeader } from "./course.ts";
 import type { Draw } from "./draw.ts";
 import { type Claims, claimOf, cookieOf, matches, rewritten } from "./match.ts";
 import { pickBackend } from "./pick.ts";
-import type { MatchSpec, StickySpec } from "./route_table.ts";
+import type { StickySpec } from "./route_table.ts";
 import { pointOf } from "./sticky.ts";
 
 /** What decides before the split does, as compiled by `compile.ts`. */
@@ -18,7 +19,7 @@ export interface Steering {
 
 export interface SteeringRule {
   readonly why: string;
-  readonly match: MatchSpec;
+  readonly match: Match;
   readonly draw: Draw;
   readonly rewritePrefix: string | undefined;
 }

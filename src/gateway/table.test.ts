@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AssertionError } from "../base/assert.ts";
 import { seededChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
 import { pickBackend, pickEndpoint } from "./pick.ts";
 import type { BackendSpec, RouteSpec } from "./route_table.ts";
 import { Table } from "./table.ts";
@@ -77,6 +78,7 @@ for (const { title, act } of WRONG) {
 function newTable() {
   const takenOut: string[] = [];
   const table = new Table({
+    clock: systemClock,
     chance: seededChance(1),
     changed: () => {},
     takenOut: ({ name, port }) => takenOut.push(`${name}:${port}`),

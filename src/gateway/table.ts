@@ -1,16 +1,27 @@
+import { isDeepStrictEqual } from "node:util";
 import { assert } from "../base/assert.ts";
 import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
 import { type Backend, type Endpoint, makeBackend, makeEndpoint, openMaxOf } from "./backend.ts";
 import { problemOfBackend, problemOfRoute } from "./check.ts";
 import { AddressSet } from "./client_address.ts";
 import { backendsOf, Compiler } from "./compile.ts";
 import type { Special } from "./course.ts";
 import { type Draw, turnIn } from "./draw.ts";
+import { Guard } from "./guard.ts";
 import { HostMap } from "./host_map.ts";
+import { KeySets } from "./key_sets.ts";
 import { Orders } from "./order.ts";
 import type { Change } from "./protocol.ts";
-import type { BackendSpec, EndpointSpec, HostSpec, Load, RouteSpec } from "./route_table.ts";
-import { makeSpecial, type SpecialParts } from "./special.ts";
+import type {
+  BackendSpec,
+  EndpointSpec,
+  GatewaySettings,
+  HostSpec,
+  Load,
+  RouteSpec,
+} from "./route_table.ts";
+import { HostSpecial, type SpecialParts } from "./special.ts";
 import type { Steering } from "./steering.ts";
 import { TlsTable } from "./tls/tls_table.ts";
 
@@ -28,11 +39,13 @@ export interface Rule extends Draw {
 interface Compiled {
   readonly draw: Draw;
   readonly steering: Steering | undefined;
+  readonly guard: Guard | undefined;
 }
 
 const KEY_BYTES = 16;
 
 export interface TableOptions {
+  readonly clock: Clock;
   readonly chance: Chance;
   /** There are other endpoints now, or other limits, or the backend is gone. */
   readonly changed: (backend: Backend) => void;
@@ -56,16 +69,25 @@ export class Table {
   readonly #special: SpecialParts;
   /** Certificates, and what else TLS needs. */
   readonly tls: TlsTable;
+  /** They remember who has come how often, and which tokens were good. */
+  readonly #guards = new Map<string, Guard>();
+  #trusted = new AddressSet([]);
+  #settings: GatewaySettings | undefined;
 
   constructor(options: TableOptions) {
     this.#options = options;
     this.tls = new TlsTable({ namespaceOf: (host) => this.#rules.get(host)?.route.split("/")[0] });
-    const nobody = new AddressSet([]);
     this.#compiler = new Compiler({
       orders: new Orders(),
       backend: (id) => this.#backends.get(id),
     });
-    this.#special = { trusted: () => nobody, newKey: () => options.chance.token(KEY_BYTES) };
+    const { clock, chance } = options;
+    this.#special = {
+      clock,
+      sets: new KeySets(clock),
+      trusted: () => this.#trusted,
+      newKey: () => chance.token(KEY_BYTES),
+    };
   }
 
   get rules(): HostMap<Rule> {
@@ -87,6 +109,7 @@ export class Table {
 
   /** What would make this table out of an empty one. */
   *changes(): Iterable<Change> {
+    if (this.#settings !== undefined) yield { putSettings: this.#settings };
     for (const putBackend of this.#backendSpecs.values()) yield { putBackend };
     for (const putRoute of this.#routeSpecs.values()) yield { putRoute };
     yield* this.tls.changes();
@@ -103,8 +126,24 @@ export class Table {
     else if ("deleteRoute" in change) this.deleteRoute(change.deleteRoute);
     else if ("putBackend" in change) this.putBackend(change.putBackend);
     else if ("deleteBackend" in change) this.deleteBackend(change.deleteBackend);
+    else if ("putSettings" in change) this.putSettings(change.putSettings);
     else if ("putTls" in change) this.tls.put(change.putTls);
     else this.tls.delete(change.deleteTls);
+  }
+
+  /** What holds for all hosts. */
+  putSettings(settings: GatewaySettings): void {
+    this.#settings = settings;
+    this.#trusted = new AddressSet(settings.trustedProxies ?? []);
+  }
+
+  get settings(): GatewaySettings {
+    return this.#settings ?? {};
+  }
+
+  /** Those that count requests, by their route: for workers to tell each other. */
+  get guards(): ReadonlyMap<string, Guard> {
+    return this.#guards;
   }
 
   /** A host that another route has moves to this one, and keeps its place in the split. */
@@ -115,7 +154,7 @@ export class Table {
     const before = this.#routeSpecs.get(spec.id);
     for (const id of backendsOf(spec)) this.#use(id, 1);
     this.#routeSpecs.set(spec.id, spec);
-    for (const [host, draw, steering] of compiled) this.#swap(spec.id, host, { draw, steering });
+    for (const [host, parts] of compiled) this.#swap(spec.id, host, parts);
     const now = new Set(spec.hosts.map(({ host }) => host));
     for (const { host } of before?.hosts ?? []) if (!now.has(host)) this.#close(spec.id, host);
     if (before !== undefined) this.#release(before);
@@ -125,6 +164,7 @@ export class Table {
     const spec = this.#routeSpecs.get(id);
     if (spec === undefined) return;
     this.#routeSpecs.delete(id);
+    this.#guards.delete(id);
     for (const { host } of spec.hosts) this.#close(id, host);
     this.#release(spec);
   }
@@ -157,21 +197,37 @@ export class Table {
   #compile(spec: RouteSpec) {
     const { id, hosts, steering } = spec;
     const steers = steering && this.#compiler.steering(id, steering);
+    const guard = this.#guardOf(spec);
     return hosts.map(({ host, split, isTag = false }: HostSpec) => {
       const draw = this.#compiler.draw(split);
-      return [host, draw, isTag ? undefined : steers] as const;
+      return [host, { draw, steering: isTag ? undefined : steers, guard }] as const;
     });
   }
 
+  /** One that stays the same goes on counting. */
+  #guardOf({ id, guards }: RouteSpec): Guard | undefined {
+    const known = this.#guards.get(id);
+    if (known !== undefined && isDeepStrictEqual(known.spec, guards)) return known;
+    if (guards === undefined) {
+      this.#guards.delete(id);
+      return undefined;
+    }
+    const guard = new Guard(guards, this.#special);
+    this.#guards.set(id, guard);
+    return guard;
+  }
+
   /** The rule is the draw of what is special about it, so that both take turns together. */
-  #swap(route: string, host: string, { draw, steering }: Compiled): void {
+  #swap(route: string, host: string, { draw, steering, guard }: Compiled): void {
     const known = this.#rules.own(host);
     // Workers that all began at the same turn would all send their first requests to one share.
     const first = Math.floor(this.#options.chance.fraction() * draw.order.length);
     const turn = known === undefined ? first : turnIn(draw.order, known);
     const rule = known ?? { route, special: undefined, ...draw };
     Object.assign(rule, { route, ...draw, turn });
-    rule.special = steering && makeSpecial(this.#special, { draw: rule, steering });
+    const isPlain = steering === undefined && guard === undefined;
+    const options = { draw: rule, steering, guard };
+    rule.special = isPlain ? undefined : new HostSpecial(this.#special, options);
     this.#rules.set(host, rule);
   }
 

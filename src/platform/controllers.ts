@@ -8,6 +8,7 @@ import { REVISION } from "../api/revision.ts";
 import { CLUSTER_ROLE } from "../api/role.ts";
 import { ROUTE, type Route } from "../api/route.ts";
 import { SECRET } from "../api/secret.ts";
+import { TRAFFIC_POLICY, type TrafficPolicy } from "../api/traffic_policy.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Builder } from "../build/build.ts";
@@ -26,6 +27,7 @@ import { podController } from "../reconcilers/pod/reconcile.ts";
 import { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import { revisionController } from "../reconcilers/revision/reconcile.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
+import { policyController, policyTargets } from "../reconcilers/route/policy_controller.ts";
 import { routeController } from "../reconcilers/route/reconcile.ts";
 import { targetsOf } from "../reconcilers/route/references.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
@@ -64,13 +66,18 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   });
   const domains = cache.lister(DOMAIN_MAPPING);
   const references = new References<Route>({ cache, kind: ROUTE, targetsOf });
+  const policyReferences = new References<TrafficPolicy>({
+    ...{ cache, kind: TRAFFIC_POLICY, targetsOf: policyTargets },
+  });
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
   const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
   const pods = cache.lister(POD);
   const autoscaler = new Autoscaler(deps);
   const activate = (revision: string) => autoscaler.activate(revision);
+  const policies = cache.lister(TRAFFIC_POLICY);
+  const steering = { policies, policyReferences };
   const watched = { configurations, revisions, references, mappings, domains, routes };
-  const shared = { ...deps, ...watched, autoscaler, activate };
+  const shared = { ...deps, ...watched, ...steering, autoscaler, activate };
   return [
     clusterRoleController({ client, clusterRoles: cache.lister(CLUSTER_ROLE) }),
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),
@@ -78,6 +85,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     configurationController({ client, recorder, revisions }),
     revisionController({ ...shared, ...environment, pods }),
     routeController(shared),
+    policyController(shared),
     domainMappingController(shared),
     podController({ client, runtime, builder }),
   ] as readonly Controller[];

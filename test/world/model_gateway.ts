@@ -157,7 +157,7 @@ export class ModelGateway implements Gateway {
       else if ("putBackend" in change) this.backends.set(change.putBackend.id, change.putBackend);
       else if ("deleteBackend" in change) this.backends.delete(change.deleteBackend);
       else if ("putTls" in change) this.tls.set(change.putTls.id, change.putTls);
-      else this.tls.delete(change.deleteTls);
+      else if ("deleteTls" in change) this.tls.delete(change.deleteTls);
     }
   }
 

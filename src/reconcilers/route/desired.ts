@@ -3,6 +3,7 @@ import { type ObjectKey, pathOf } from "../../api/meta.ts";
 import type { Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
 import type { HostSpec, RouteSpec } from "../../gateway/route_table.ts";
+import { type Shaped, sharesOf } from "./policy.ts";
 
 /** How the gateway is reached from outside. */
 export interface Addressing {
@@ -20,23 +21,27 @@ export function routeSpecFor(
 ): RouteSpec {
   const { namespace = "default" } = route.metadata;
   const backend = ({ revisionName = "" }: TrafficTarget) => `${namespace}/${revisionName}`;
-  const shares = traffic.filter(({ percent = 0 }) => percent > 0);
-  const split = shares.map((it) => ({ backend: backend(it), percent: it.percent ?? 0 }));
   const hosts = (tag?: string): readonly string[] => hostsOf(route, { domain, tag });
   const tagged = traffic.flatMap((it): readonly HostSpec[] =>
     it.tag === undefined
       ? []
-      : hosts(it.tag).map((host) => ({ host, split: [{ backend: backend(it), percent: 100 }] })),
+      : hosts(it.tag).map((host) => {
+          return { host, split: [{ backend: backend(it), percent: 100 }], isTag: true };
+        }),
   );
-  const main = [...hosts(), ...mapped].map((host) => ({ host, split: merged(split) }));
+  const split = sharesOf(namespace, traffic);
+  const main = [...hosts(), ...mapped].map((host) => ({ host, split }));
   return { id: pathOf(route.metadata), hosts: [...main, ...tagged] };
 }
 
-/** One share a backend, in the order of their first mention. */
-function merged(split: readonly { readonly backend: string; readonly percent: number }[]) {
-  const sums = new Map<string, number>();
-  for (const { backend, percent } of split) sums.set(backend, (sums.get(backend) ?? 0) + percent);
-  return [...sums].map(([backend, percent]) => ({ backend, percent }));
+/** The same, with what a policy and annotations ask for beside. */
+export function shapedSpec(spec: RouteSpec, { hosts, steering, guards }: Shaped): RouteSpec {
+  return {
+    ...spec,
+    hosts: [...spec.hosts, ...hosts],
+    ...(steering !== undefined && { steering }),
+    ...(guards !== undefined && { guards }),
+  };
 }
 
 interface HostOptions {

@@ -15,6 +15,7 @@ import { REVISION } from "../../api/revision.ts";
 import type { Rollout } from "../../api/rollout.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
+import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Lister } from "../../client/client.ts";
 import type { Controller, Reconciled } from "../../control/controller.ts";
@@ -26,14 +27,17 @@ import {
   insideUrlOf,
   labelsOf,
   routeSpecFor,
+  shapedSpec,
   trafficStatus,
   urlOf,
 } from "./desired.ts";
+import { type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
+import { rivalsOf } from "./policy_controller.ts";
 import { keyIn } from "./references.ts";
 import { rolledOut } from "./rollout.ts";
 import { type Listers, resolveTargets } from "./targets.ts";
 
-export interface RouteDeps extends Listers {
+export interface RouteDeps extends Listers, PolicyListers {
   readonly gateway: Gateway;
   readonly clock: Clock;
   readonly addressing: () => Addressing;
@@ -44,6 +48,8 @@ export interface RouteDeps extends Listers {
   readonly domains: Lister<DomainMapping>;
   /** Who maps "Route/…". */
   readonly mappings: References<DomainMapping>;
+  /** Which policies name "Route/…" and "Revision/…", and want "Host/…". */
+  readonly policyReferences: References<TrafficPolicy>;
 }
 
 /** How often one that rests, or was given up, is asked for. */
@@ -53,7 +59,7 @@ const AGAIN_MS = 500;
 
 /** Resolves the targets of a Route, and has the gateway serve them before it says that it does. */
 export function routeController(deps: RouteDeps): Controller<Route> {
-  const { gateway, references } = deps;
+  const { gateway, references, policyReferences } = deps;
   const referrers = (kind: string, key: ObjectKey) => references.to(`${kind}/${pathOf(key)}`);
   return {
     kind: ROUTE,
@@ -65,8 +71,18 @@ export function routeController(deps: RouteDeps): Controller<Route> {
         wakes({ metadata }) {
           const { namespace, labels = {} } = metadata;
           const maker = { namespace, name: labels[LABEL.configuration] ?? "" };
-          return [...referrers("Revision", metadata), ...referrers("Configuration", maker)];
+          return [
+            ...referrers("Revision", metadata),
+            ...referrers("Configuration", maker),
+            // A policy has the name of the Route that it is for.
+            ...policyReferences.to(`Revision/${pathOf(metadata)}`),
+          ];
         },
+      },
+      { kind: ROUTE, wakes: ({ metadata }) => policyReferences.to(`Route/${pathOf(metadata)}`) },
+      {
+        kind: TRAFFIC_POLICY,
+        wakes: (it) => [it.metadata, ...rivalsOf(it as TrafficPolicy, deps)],
       },
     ],
     reconcile: (route) => reconcile(route, deps),
@@ -91,6 +107,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
 
 async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
   const addressing = deps.addressing();
+  const { gateway } = deps;
   const mapped = domainsOf(route, deps);
   const { targets, condition: assigned, resting } = resolveTargets(route, deps);
   for (const revision of resting) deps.activate(pathOf(revision.metadata));
@@ -110,10 +127,11 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
     url: urlOf(route, addressing),
     address: { url: insideUrlOf(route, addressing) },
   };
+  const shaped = traffic && shapeOf(route, traffic, deps);
   const programmed =
-    traffic === undefined
+    traffic === undefined || shaped === undefined
       ? pending("IngressNotConfigured", "Ingress has not yet been reconciled.", INGRESS)
-      : await program(route, { traffic, assigned, addressing, mapped, gateway: deps.gateway });
+      : await program(route, { traffic, shaped, assigned, addressing, mapped, gateway });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
   const isServed = programmed.status === "True";
@@ -124,9 +142,11 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const domains = isServed ? mapped : (route.status?.domains ?? []);
   const restMs = resting.length > 0 ? RESTING_MS : undefined;
   const againMs = isSlow ? AGAIN_MS : (nextStepMs(rollouts, nowMs) ?? restMs);
+  const notes = isServed ? shaped?.notes : route.status?.annotations;
   return {
     status: {
       ...address,
+      ...(notes !== undefined && Object.keys(notes).length > 0 && { annotations: notes }),
       ...(served !== undefined && { traffic: served }),
       ...(domains.length > 0 && { domains }),
       ...(rollouts.length > 0 && { rollouts }),
@@ -146,6 +166,12 @@ function domainsOf({ metadata }: Route, { mappings, domains }: RouteDeps): reado
 }
 
 const INGRESS = "IngressReady";
+
+function shapeOf(route: Route, traffic: readonly TrafficTarget[], deps: RouteDeps): Shaped {
+  const { namespace = "default" } = route.metadata;
+  const { domain } = deps.addressing();
+  return shape(route, { traffic, split: sharesOf(namespace, traffic), domain }, deps);
+}
 
 /** Whether another Route has one of the hosts: first come, first served, also over a restart. */
 function hostTaken(
@@ -169,6 +195,7 @@ function hostTaken(
 
 interface Programming {
   readonly traffic: readonly TrafficTarget[];
+  readonly shaped: Shaped;
   readonly assigned: Condition;
   readonly addressing: Addressing;
   readonly mapped: readonly string[];
@@ -177,10 +204,11 @@ interface Programming {
 
 /** IngressReady: whether every worker of the gateway serves the Route like this. */
 async function program(route: Route, programming: Programming): Promise<Condition> {
-  const { traffic, assigned, gateway } = programming;
+  const { traffic, shaped, assigned, mapped, gateway } = programming;
   try {
     const { domain } = programming.addressing;
-    await gateway.putRoute(routeSpecFor(route, traffic, { domain, mapped: programming.mapped }));
+    const spec = routeSpecFor(route, traffic, { domain, mapped });
+    await gateway.putRoute(shapedSpec(spec, shaped));
     return ok(INGRESS);
   } catch (thrown) {
     if (isReason(thrown, "AlreadyExists")) return failed("HostTaken", thrown.message, INGRESS);

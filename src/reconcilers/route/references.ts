@@ -1,3 +1,4 @@
+import { ROUTE_NOTE } from "../../api/labels.ts";
 import { type ObjectKey, pathOf } from "../../api/meta.ts";
 import type { Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
@@ -20,10 +21,12 @@ export function targetsOf({ metadata, spec, status }: Route): readonly string[] 
       ? []
       : [`Revision/${path(revisionName)}`, `Serving/${path(revisionName)}`],
   );
+  const noted = status?.annotations?.[ROUTE_NOTE.alsoServes]?.split(",") ?? [];
+  const also = noted.flatMap((name) => [`Revision/${path(name)}`, `Serving/${path(name)}`]);
   const hosts = (kind: string, traffic: readonly TrafficTarget[]) =>
     labelsOf(metadata, traffic).map((label) => `${kind}/${path(label)}`);
   const had = status?.traffic === undefined ? [] : hosts("Host", status.traffic);
-  return [...named, ...serving, ...hosts("Claim", spec.traffic ?? []), ...had];
+  return [...named, ...serving, ...also, ...hosts("Claim", spec.traffic ?? []), ...had];
 }
 
 /** The part of a target behind its first "/", as the key that it is the path of. */
