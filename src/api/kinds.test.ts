@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Chance, seededChance } from "../base/chance.ts";
+import { CLIENT_SIGNER } from "./certificate_request.ts";
 import { cellOf } from "./column.ts";
 import { ApiError } from "./error.ts";
 import { type Kind, schemaOf } from "./kind.ts";
@@ -59,6 +60,10 @@ function baseOf({ kind }: Kind, chance: Chance): object | undefined {
   if (kind === "RoleBinding" || kind === "ClusterRoleBinding") {
     const subjects = [{ kind: "User", name: "alice" }];
     return { roleRef: { kind: "ClusterRole", name: "view" }, subjects };
+  }
+  if (kind === "CertificateSigningRequest") {
+    const request = Buffer.from("-----BEGIN CERTIFICATE REQUEST-----").toString("base64");
+    return { spec: { request, signerName: CLIENT_SIGNER, usages: ["client auth"] } };
   }
   const all = { revisionName: "hello-1", percent: 100 };
   return kind === "Route"

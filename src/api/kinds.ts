@@ -1,3 +1,4 @@
+import { CERTIFICATE_REQUEST } from "./certificate_request.ts";
 import { CONFIG_MAP } from "./config_map.ts";
 import { CONFIGURATION } from "./configuration.ts";
 import { DOMAIN_MAPPING } from "./domain_mapping.ts";
@@ -30,6 +31,7 @@ export const KINDS: readonly Kind[] = [
   CLUSTER_ROLE,
   ROLE_BINDING,
   CLUSTER_ROLE_BINDING,
+  CERTIFICATE_REQUEST,
   CONFIGURATION,
   DOMAIN_MAPPING,
   REVISION,

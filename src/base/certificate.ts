@@ -25,9 +25,7 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /** Makes a key and a certificate for it, by @peculiar/x509, which is loaded only for this. */
 export async function makeCertificate(options: CertificateOptions): Promise<KeyPair> {
-  // The library builds on decorators, and leaves it to us to load what they need.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
+  const x509 = await library();
   const { name, hosts = [], issuer, nowMs, days } = options;
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const isAuthority = issuer === undefined;
@@ -136,4 +134,79 @@ async function writeKey(key: webcrypto.CryptoKey): Promise<string> {
   const bytes = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
   const lines = bytes.match(/.{1,64}/g) ?? [];
   return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** Whom a certificate is for. */
+export interface Subject {
+  readonly name: string;
+  readonly organizations: readonly string[];
+}
+
+export interface CertificateRequest {
+  /** As PEM. */
+  readonly request: string;
+  readonly key: string;
+}
+
+/** A new key, and the request that somebody certify it. */
+export async function makeCertificateRequest(subject: Subject): Promise<CertificateRequest> {
+  const x509 = await library();
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const { name, organizations } = subject;
+  const made = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: new x509.Name([...organizations.map((it) => ({ O: [it] })), { CN: [name] }]),
+    keys,
+    signingAlgorithm: ALGORITHM,
+  });
+  return { request: made.toString("pem"), key: await writeKey(keys.privateKey) };
+}
+
+/** Whom a request is for. Throws an `Error` when it cannot be read or its signature is not good. */
+export async function subjectOfRequest(request: string): Promise<Subject> {
+  const x509 = await library();
+  const read = new x509.Pkcs10CertificateRequest(request);
+  if (!(await read.verify())) throw new Error("its signature is not good");
+  const [name = "", ...more] = read.subjectName.getField("CN");
+  if (name === "" || more.length > 0) throw new Error("it must have one common name: the user");
+  return { name, organizations: read.subjectName.getField("O") };
+}
+
+export interface Signing {
+  readonly issuer: KeyPair;
+  readonly nowMs: number;
+  readonly seconds: number;
+}
+
+/** A certificate for the key of a request, good for clients alone. */
+export async function signRequest(
+  request: string,
+  { issuer, nowMs, seconds }: Signing,
+): Promise<string> {
+  const x509 = await library();
+  const read = new x509.Pkcs10CertificateRequest(request);
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+  const made = await x509.X509CertificateGenerator.create({
+    subject: read.subject,
+    issuer: new x509.X509Certificate(issuer.cert).subject,
+    publicKey: read.publicKey,
+    signingKey: await readKey(issuer.key),
+    notBefore: dateOf(nowMs - SKEW_MS),
+    notAfter: dateOf(nowMs + seconds * 1000),
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(digitalSignature | keyEncipherment, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+    ],
+  });
+  return made.toString("pem");
+}
+
+/** Clocks of clients may be behind ours. */
+const SKEW_MS = 5 * 60_000;
+
+async function library() {
+  // The library builds on decorators, and leaves it to us to load what they need.
+  await import("reflect-metadata");
+  return await import("@peculiar/x509");
 }

@@ -18,6 +18,7 @@ import { SERVE } from "./serve.ts";
 import { SERVICES } from "./services.ts";
 import { TRAFFIC } from "./traffic.ts";
 import { URL_COMMAND } from "./url.ts";
+import { USER } from "./user.ts";
 import { VERSION } from "./version.ts";
 
 const TOLD: readonly Command[] = [
@@ -25,7 +26,7 @@ const TOLD: readonly Command[] = [
   ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
   ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, GC],
   ...[GET, APPLY],
-  ...[BACKUP, RESTORE, ROTATE_KEY],
+  ...[BACKUP, RESTORE, ROTATE_KEY, USER],
   ...[VERSION, SAMPLE],
 ];
 

@@ -14,7 +14,8 @@ export const ROTATE_KEY: Command = {
 async function run(_asked: unknown, context: Context): Promise<undefined> {
   const { client } = await context.connect();
   const { signal, terminal } = context;
-  const rotated = await client.post<{ readonly id: string; readonly rows: number }>(
+  const rotated = await client.send<{ readonly id: string; readonly rows: number }>(
+    "POST",
     "/secrets-key/rotation",
     { signal },
   );

@@ -37,6 +37,10 @@ export interface WriteOptions extends CallOptions {
   readonly isDryRun?: boolean;
 }
 
+interface SendOptions extends CallOptions {
+  readonly body?: object;
+}
+
 export interface PodLogOptions extends CallOptions {
   readonly follow?: boolean;
   readonly previous?: boolean;
@@ -227,9 +231,11 @@ export class KubernetesClient implements Client, AsyncDisposable {
     }
   }
 
-  /** Has something done that is no resource, and answers with what came of it. */
-  async post<T>(path: string, options: CallOptions = {}): Promise<T> {
-    return await this.#json<T>({ url: path, method: "POST", ...signalOf(options) });
+  /** A request to a path that is no resource, or a part of one. Answers with what came of it. */
+  async send<T>(method: "POST" | "PUT", url: string, options: SendOptions = {}): Promise<T> {
+    const { body } = options;
+    const sent = body === undefined ? {} : jsonOf(body);
+    return await this.#json<T>({ url, method, ...sent, ...signalOf(options) });
   }
 
   /** What the server says of itself: `gitVersion` and more. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { signRequest, subjectOfRequest } from "../base/certificate.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpClient } from "../base/http_client.ts";
@@ -7,6 +8,7 @@ import { readSigningKey, type SigningKey } from "../base/jwt.ts";
 import type { Log } from "../base/log.ts";
 import { AccountTokens } from "../server/access/account_tokens.ts";
 import type { Audit } from "../server/access/audit.ts";
+import type { ClientAuthority } from "../server/access/certificate_routes.ts";
 import { OidcTokens } from "../server/access/oidc.ts";
 import {
   ADMINISTRATOR,
@@ -40,6 +42,7 @@ export interface Doors extends AsyncDisposable {
   readonly tokens: TokenAuthenticator;
   readonly accountTokens: AccountTokens;
   readonly audit: Audit;
+  readonly clientAuthority: ClientAuthority;
 }
 
 /** Administrators by the home's token, programs by theirs, people by certificate or by OIDC. */
@@ -60,6 +63,11 @@ export async function makeDoors(deps: DoorsDeps): Promise<Doors> {
     authenticator: firstOf([certificateAuthenticator, tokens]),
     ...{ tokens, accountTokens },
     audit: (entry) => audit.write(entry),
+    clientAuthority: {
+      subjectOf: subjectOfRequest,
+      sign: (request, seconds) =>
+        signRequest(request, { issuer: credentials.authority, nowMs: deps.clock.now(), seconds }),
+    },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -13,6 +13,7 @@ import type { Log } from "../base/log.ts";
 import { writeYaml } from "../base/yaml.ts";
 import { type AccountTokens, accountTokenRoutes } from "./access/account_tokens.ts";
 import type { Audit } from "./access/audit.ts";
+import { type ClientAuthority, certificateRoutes } from "./access/certificate_routes.ts";
 import { Gate } from "./access/gate.ts";
 import { isPublic } from "./access/public.ts";
 import { reviewRoutes } from "./access/review_routes.ts";
@@ -50,6 +51,8 @@ export interface ApiServerDeps {
   readonly tokens?: TokenAuthenticator;
   /** Of ServiceAccounts; without it there are none. */
   readonly accountTokens?: AccountTokens;
+  /** Signs certificates of clients; without it, none are issued. */
+  readonly clientAuthority?: ClientAuthority;
   /** What one user may ask a second, unless they are administrators; nothing is no limit. */
   readonly requestsPerSecond?: number;
   /** Of Varve. */
@@ -110,6 +113,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
     ...(deps.rotateKey === undefined ? [] : keyRoutes(deps.rotateKey)),
     ...reviewRoutes(deps),
+    ...(deps.clientAuthority ? certificateRoutes(deps.clientAuthority, context) : []),
     ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),
   ];
 }

@@ -122,6 +122,7 @@ const POD_PARTS: readonly Subresource[] = [
 
 function subresourcesOf(kind: Kind): readonly Subresource[] {
   const status = { name: "status", verbs: ["get", "patch", "update"], responseKind: kind.kind };
+  const approval = { name: "approval", verbs: ["get", "update"], responseKind: kind.kind };
   const token = {
     ...{ name: "token", verbs: ["create"], responseKind: TOKEN_REQUEST.kind },
     responseVersion: TOKEN_REQUEST.apiVersion,
@@ -132,6 +133,7 @@ function subresourcesOf(kind: Kind): readonly Subresource[] {
     ...(kind.scale === undefined ? [] : [{ ...scale, responseVersion: SCALE.apiVersion }]),
     ...(kind.kind === "Pod" ? POD_PARTS : []),
     ...(kind.kind === "ServiceAccount" ? [token] : []),
+    ...(kind.kind === "CertificateSigningRequest" ? [approval] : []),
   ];
 }
 

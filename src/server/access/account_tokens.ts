@@ -185,7 +185,7 @@ function callerOf(
   return { user: userOfAccount(metadata), uid, groups: groupsOfAccount(namespace), extra };
 }
 
-/** `POST …/serviceaccounts/NAME/token`, as `kubectl create token` has it; and what checks them. */
+/** `POST …/serviceaccounts/NAME/token`, as `kubectl create token` has it; and what checks it. */
 export function accountTokenRoutes(
   tokens: AccountTokens,
   { store }: ServerContext,
