@@ -12,6 +12,7 @@ import {
 import type { Clock } from "../base/clock.ts";
 import { admit, checkMay, type WriteRequest } from "./admit.ts";
 import type { ServerContext } from "./context.ts";
+import { inTurn } from "./in_turn.ts";
 import { afterUpdate, changesOf, entriesFrom } from "./managed_fields.ts";
 import { isFinalized, replaced, withOwners } from "./replaced.ts";
 import { writerOf } from "./writer.ts";
@@ -34,10 +35,15 @@ export async function putResource<R extends Resource>(
   checkMay("update", { kind, name: key.name, caller });
   const { draft, unknown, managedFields } = parse(kind, body);
   checkPlace(draft.metadata, keyIn(kind, key));
-  const stored = store.get(kind, key);
-  if (stored === undefined) throw notFound(kind, key.name);
-  checkVersion({ kind, stored, sent: draft.metadata });
-  return await replace(context, { ...options, stored, draft, unknown, managedFields });
+  const attempt = async (): Promise<R> => {
+    const stored = store.get(kind, key);
+    if (stored === undefined) throw notFound(kind, key.name);
+    checkVersion({ kind, stored, sent: draft.metadata });
+    return await replace(context, { ...options, stored, draft, unknown, managedFields });
+  };
+  // Who names no version means to win over whoever writes at the same time.
+  const { resourceVersion = "" } = draft.metadata;
+  return resourceVersion === "" ? await inTurn({ store, kind, key }, attempt) : await attempt();
 }
 
 interface Replacing<R extends Resource> extends WriteRequest {

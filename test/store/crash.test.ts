@@ -9,5 +9,5 @@ test("a store that is killed has all that it answered, and nothing by halves", a
 });
 
 test("a server that is killed loses nothing, and its watchers see all of it once", async (t) => {
-  t.diagnostic(await crashApi({ kills: 4, seed: SEED }));
+  t.diagnostic(await crashApi({ kills: 2, seed: SEED }));
 });

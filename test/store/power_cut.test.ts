@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { whyNoRecorder } from "./power/recording.ts";
 import { cutPower } from "./power_cut.ts";
 
-const CUTS = 8;
+const CUTS = 6;
 const skip = whyNoRecorder() ?? false;
 
 test("a store whose power is cut has all that it answered", { skip }, async (t) => {

@@ -12,7 +12,7 @@ import { Directory } from "./directory.ts";
 
 const SEED = Number(process.env["VARVE_SEED"] ?? Date.now() % 1_000_000);
 const WRITES = 24;
-const FLIPS = 30;
+const FLIPS = 16;
 
 /** What a killed process leaves: a file, and beside it the -wal that holds all writes. */
 interface Remains {
