@@ -29,8 +29,8 @@ interface Named {
 
 /**
  * Lets clients get, create, replace, compare-and-swap and delete the same few objects at once over
- * HTTPS, and asks of each object whether there is an order in which all answers make sense. Says how it
- * went, or throws the history for which there is none.
+ * HTTPS, and asks of each object whether there is an order in which all answers make sense. Says
+ * how it went, or throws the history for which there is none.
  */
 export async function checkLinear({ rounds, seed, kills }: Rounds): Promise<string> {
   using directory = new Directory();
