@@ -5,6 +5,7 @@ import { FIELD_WORDS, KIND_WORDS } from "./words.ts";
 /** A shape that says what it means. */
 export interface Described extends Shape {
   readonly description?: string;
+  readonly properties?: Readonly<Record<string, Described>>;
 }
 
 const described = new WeakMap<Kind, Described>();

@@ -3,10 +3,12 @@ import { test } from "node:test";
 import { type Chance, seededChance } from "../base/chance.ts";
 import { CLIENT_SIGNER } from "./certificate_request.ts";
 import { cellOf } from "./column.ts";
+import { definitionOf } from "./definition.ts";
 import { ApiError } from "./error.ts";
 import { type Kind, schemaOf } from "./kind.ts";
 import { KINDS } from "./kinds.ts";
 import type { Resource } from "./meta.ts";
+import { SERVICE } from "./service.ts";
 import { CONTROLLER_USER } from "./serving.ts";
 import { admit, stored } from "./test_admission.ts";
 import { mutated, pick, randomJson, randomOf, randomService } from "./test_random.ts";
@@ -57,6 +59,7 @@ function baseOf({ kind }: Kind, chance: Chance): object | undefined {
   if (kind === "Service") return { spec: { template, traffic } };
   if (kind === "Configuration") return { spec: { template } };
   if (kind === "Revision") return { spec: (template as { readonly spec: unknown }).spec };
+  if (kind === "CustomResourceDefinition") return definitionOf(SERVICE);
   if (kind === "RoleBinding" || kind === "ClusterRoleBinding") {
     const subjects = [{ kind: "User", name: "alice" }];
     return { roleRef: { kind: "ClusterRole", name: "view" }, subjects };

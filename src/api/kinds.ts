@@ -1,6 +1,7 @@
 import { CERTIFICATE_REQUEST } from "./certificate_request.ts";
 import { CONFIG_MAP } from "./config_map.ts";
 import { CONFIGURATION } from "./configuration.ts";
+import { CUSTOM_RESOURCE_DEFINITION } from "./definition.ts";
 import { DOMAIN_MAPPING } from "./domain_mapping.ts";
 import { EVENT } from "./event.ts";
 import { groupOf } from "./group.ts";
@@ -32,6 +33,7 @@ export const KINDS: readonly Kind[] = [
   ROLE_BINDING,
   CLUSTER_ROLE_BINDING,
   CERTIFICATE_REQUEST,
+  CUSTOM_RESOURCE_DEFINITION,
   CONFIGURATION,
   DOMAIN_MAPPING,
   REVISION,

@@ -29,6 +29,7 @@ import { KeyFile } from "./key_file.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
 import { NodeView } from "./node_view.ts";
+import { OwnDefinitions } from "./own_definitions.ts";
 import { podDoorsOf } from "./pod_doors.ts";
 import { podLogsOf } from "./pod_logs.ts";
 import { startAll } from "./start_all.ts";
@@ -96,6 +97,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
     new DefaultNamespace(client),
     new DefaultAccess(client),
+    new OwnDefinitions({ kinds: KINDS, ...shared }),
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     sampler,
     api,
