@@ -100,6 +100,9 @@ const STREAM_BYTES_MAX = 2 ** 40;
 /** A reader that leaves more than this unread is cut off. */
 const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Names have up to 253 characters, and each may be written as three. */
+const PARAM_CHARS_MAX = 1024;
+
 const HEAD_MS = 10_000;
 const BODY_MS = 30_000;
 const PAUSE_MS = 60_000;
@@ -169,7 +172,9 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
 function makeApp({ tls, bodyBytesMax, headMs = HEAD_MS }: HttpServerOptions): FastifyInstance {
   const connectionsCheckingInterval = Math.min(headMs, LOOK_MS);
   const timing = { headersTimeout: headMs, connectionsCheckingInterval, ...UPGRADING };
-  const shared = { bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false };
+  const routerOptions = { maxParamLength: PARAM_CHARS_MAX };
+  const closing = { forceCloseConnections: true, exposeHeadRoutes: false };
+  const shared = { bodyLimit: bodyBytesMax, routerOptions, ...closing };
   if (tls === undefined) return fastify({ ...shared, http: timing }) as unknown as FastifyInstance;
   const { clientAuthority, ...own } = tls;
   // Who shows no certificate, or another's, is a client like any other: so never reject here.
@@ -196,8 +201,10 @@ function limitBody(
   };
   const { isStreamed = false } = routeOptions.config as { readonly isStreamed?: boolean };
   if (isStreamed) {
-    raw.socket.setTimeout(pauseMs, cut);
-    reply.raw.once("close", () => void raw.socket.setTimeout(0).off("timeout", cut));
+    raw.setTimeout(pauseMs, cut);
+    const end = () => void raw.socket.setTimeout(0);
+    raw.once("end", end);
+    reply.raw.once("close", end);
     return;
   }
   const timer = clock.after(bodyMs, cut);

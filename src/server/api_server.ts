@@ -81,8 +81,9 @@ export function makeApiServer(deps: ApiServerDeps): HttpServer {
     bodyBytesMax: BODY_BYTES_MAX,
     onRequest: (call) => gate.admit(call),
     onError(thrown, call) {
-      gate.failed(call, thrown);
-      return refusal(thrown, { call, log: deps.log });
+      const told = thrown instanceof BodyTooLarge ? tooLarge(thrown) : thrown;
+      gate.failed(call, told);
+      return refusal(told, { call, log: deps.log });
     },
     onUnknown() {
       throw new ApiError("NotFound", "the server could not find the requested resource");
@@ -175,7 +176,7 @@ function refusal(
   thrown: unknown,
   { call, log }: { readonly call: Call; readonly log: Log },
 ): Answer {
-  const status = statusOf(thrown instanceof BodyTooLarge ? tooLarge(thrown) : thrown);
+  const status = statusOf(thrown);
   const { method, path } = call;
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   if (status.code >= 500 && status.code !== 501)
