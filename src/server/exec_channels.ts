@@ -10,7 +10,8 @@ const OUTPUT = 1;
 const ERRORS = 2;
 const OUTCOME = 3;
 const RESIZE = 4;
-const CLOSE = 255;
+/** Of the newest protocol: the channel that follows will say no more. */
+export const CLOSE = 255;
 
 export interface Channels {
   /** What the caller types. */

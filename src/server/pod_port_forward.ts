@@ -7,7 +7,7 @@ import type { Upgraded } from "../base/upgrades.ts";
 import { acceptWebSocket, type Wire } from "../base/web_socket.ts";
 import type { ApiRoute } from "./api_route.ts";
 import type { ServerContext } from "./context.ts";
-import { EXEC_PROTOCOLS, written } from "./exec_channels.ts";
+import { CLOSE, EXEC_PROTOCOLS, written } from "./exec_channels.ts";
 import { aimOf } from "./pod_container.ts";
 import { spokenBy } from "./pod_exec.ts";
 
@@ -85,29 +85,36 @@ async function both({ data, send }: SpdyStream, socket: Duplex): Promise<void> {
 
 /** Of client libraries: two channels for each port, and the port first on both. */
 async function channels(wire: Wire, ports: readonly number[], connect: Connect): Promise<void> {
-  const sockets = new Map<number, Duplex>();
-  const close = () => {
-    for (const socket of sockets.values()) socket.destroy();
-  };
-  wire.signal.addEventListener("abort", close, { once: true });
+  // What is sent before there is a connection waits for it.
+  const opening = ports.map((port) => connect(port));
+  wire.signal.addEventListener("abort", () => opening.forEach(destroyed), { once: true });
   wire.listen(async (message) => {
-    const socket = sockets.get(message[0] ?? 0);
-    if (socket !== undefined) await written(socket, message.subarray(1));
+    const [channel = 0, ended = 0] = message;
+    const isEnd = channel === CLOSE;
+    const socket = await opening[(isEnd ? ended : channel) / 2]?.catch(() => undefined);
+    if (isEnd) socket?.end();
+    else if (socket !== undefined) await written(socket, message.subarray(1));
   });
-  const opened = ports.map(async (port, at) => {
+  const answered = ports.map(async (port, at) => {
     const [data, errors] = [2 * at, 2 * at + 1];
     const number = Buffer.from([port & 0xff, port >> 8]);
     for (const channel of [data, errors]) await wire.send(framed(channel, number));
     try {
-      const socket = await connect(port);
-      sockets.set(data, socket);
+      const socket = (await opening[at]) ?? [];
       for await (const chunk of socket) await wire.send(framed(data, chunk as Buffer));
     } catch (thrown) {
       await wire.send(framed(errors, Buffer.from(wordsOf(thrown))));
     }
   });
-  await Promise.all(opened);
+  await Promise.all(answered);
   wire.close();
+}
+
+function destroyed(opening: Promise<Duplex>): void {
+  opening.then(
+    (socket) => socket.destroy(),
+    () => {},
+  );
 }
 
 function framed(channel: number, rest: Buffer): Buffer {

@@ -61,10 +61,12 @@ export class VarveProcess implements AsyncDisposable {
     return await readFile(this.#logPath(), "utf8");
   }
 
-  /** Starts it, or starts it again after `kill`: on the same gateway port then. */
+  /** Starts it, or starts it again after `kill`: on the same ports then. */
   async start(): Promise<void> {
-    const port = this.endpoints.gateway === "" ? 0 : new URL(this.endpoints.gateway).port;
-    const where = ["--api", "127.0.0.1:0", "--gateway", `127.0.0.1:${port}`];
+    const [api, gateway] = [this.endpoints.api, this.endpoints.gateway].map((url) =>
+      url === "" ? 0 : new URL(url).port,
+    );
+    const where = ["--api", `127.0.0.1:${api}`, "--gateway", `127.0.0.1:${gateway}`];
     const args = [MAIN, "serve", "--home", this.home, ...where, ...this.#flags];
     const { NODE_COMPILE_CACHE, PATH, HOME } = process.env;
     const env = { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
