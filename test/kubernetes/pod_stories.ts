@@ -49,7 +49,7 @@ export const POD_STORIES: readonly PodStory[] = [
       assert.match(nodes, /local +Ready +control-plane +\S+ +v1.32.0\+varve-\S+ +[\d.]+ +<none>/);
       const node = await kubectl.says("describe node local");
       assert.match(node, /Ready +True .* VarveReady/);
-      assert.match(node, new RegExp(`Non-terminated Pods: +\\(1 in total\\)[\s\S]* ${pod} `));
+      assert.match(node, new RegExp(`Non-terminated Pods: +\\(1 in total\\)[\\s\\S]* ${pod} `));
       const described = await kubectl.says(`describe pod ${pod}`);
       assert.match(described, /Controlled By: +Revision\/talker-00001/);
       assert.match(described, /Image ID: +sha256:[0-9a-f]{64}/);
