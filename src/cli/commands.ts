@@ -5,6 +5,7 @@ import { completionOf } from "./completion.ts";
 import { DELETE } from "./delete.ts";
 import { DEPLOY } from "./deploy.ts";
 import { DESCRIBE } from "./describe.ts";
+import { EXPLAIN } from "./explain_request.ts";
 import { GC } from "./gc.ts";
 import { GET } from "./get.ts";
 import { LOGS } from "./logs.ts";
@@ -24,7 +25,7 @@ import { VERSION } from "./version.ts";
 const TOLD: readonly Command[] = [
   SERVE,
   ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
-  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, GC],
+  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, EXPLAIN, GC],
   ...[GET, APPLY],
   ...[BACKUP, RESTORE, ROTATE_KEY, USER],
   ...[VERSION, SAMPLE],

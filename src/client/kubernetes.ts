@@ -238,6 +238,11 @@ export class KubernetesClient implements Client, AsyncDisposable {
     return await this.#json<T>({ url, method, ...sent, ...signalOf(options) });
   }
 
+  /** Reads something that is no resource. */
+  async ask<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return await this.#json<T>({ url: path, ...signalOf(options) });
+  }
+
   /** What the server says of itself: `gitVersion` and more. */
   async version(options: CallOptions = {}): Promise<Readonly<Record<string, string>>> {
     return await this.#json({ url: "/version", ...signalOf(options) });

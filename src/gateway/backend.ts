@@ -1,5 +1,6 @@
 import { LoadMeter } from "./load.ts";
 import type { BackendLimits, EndpointSpec } from "./route_table.ts";
+import { makeTally, type Tally } from "./tally.ts";
 import { WaitList } from "./wait_list.ts";
 
 /** One revision, as the hot side reads it. It lives on over all its updates. */
@@ -19,6 +20,7 @@ export interface Backend {
   /** Routes that may lead here. */
   uses: number;
   readonly load: LoadMeter;
+  readonly tally: Tally;
   readonly queue: WaitList<Waiter>;
 }
 
@@ -53,7 +55,7 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
   const queue = new WaitList<Waiter>();
   const protocol = "http1" as const;
   const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
-  return { id, revision, limits, ...state, load: new LoadMeter(), queue };
+  return { id, revision, limits, ...state, load: new LoadMeter(), tally: makeTally(), queue };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {

@@ -10,6 +10,7 @@ import {
   type Change,
   isSameVersion,
   PROTOCOL,
+  type Question,
   type ToControl,
   type ToWorker,
   type Version,
@@ -34,6 +35,8 @@ export interface ControlPortOptions {
   readonly open: () => Promise<Ports>;
   /** A control process has come, who does not know who is waiting. */
   readonly arrived: () => void;
+  /** Answers what control asks, whatever it is. */
+  readonly answer: (question: Question) => Promise<unknown>;
   readonly whenDrained: (endpoint: string, tell: () => void) => void;
   readonly setPeers: (self: string, peers: readonly PeerSpec[]) => void;
   /** Another worker has come: answers with what serves it. */
@@ -163,6 +166,11 @@ export class ControlPort {
       }
       this.#apply(message.changes);
       void this.#serve(link, message);
+    }
+    if (message.type === "question") {
+      const { ask, question } = message;
+      const answer = this.#options.answer(question);
+      void answer.then((reply) => link.send({ type: "reply", ask, reply }));
     }
     if (message.type === "peers") this.#options.setPeers(message.self, message.peers);
     if (message.type === "drained") {

@@ -14,6 +14,8 @@ export interface Asked {
   readonly isTls: boolean;
   /** Bytes of the body, where they are known; nothing when it is chunked. */
   readonly bodyBytes: number | undefined;
+  /** Nobody has sent it: it is asked what would be done, and must not count. */
+  readonly isTrial?: boolean;
   /** The value under a name in lower case; of several, one text with commas between them. */
   header(name: string): string | undefined;
 }

@@ -52,7 +52,13 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     },
   });
   const seats = new Seats({ clock, hold });
-  const routing = { isSettled, rules: withProofs(table.rules, table.tls) };
+  const { counts } = table;
+  // It is asked where no rule was found, and nowhere else.
+  const isKnown = () => {
+    counts.unknownHosts += 1;
+    return isSettled();
+  };
+  const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
   const streams = new StreamListener({ clock, seats, pools, sessions, ...routing });
   const plain = new Listener({ clock, seats, carriers, ...routing });
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };

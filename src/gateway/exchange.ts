@@ -5,6 +5,7 @@ import type { Limit } from "./deadlines.ts";
 import { LIMITS } from "./limits.ts";
 import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "./refusal.ts";
 import type { Seats, Ticket } from "./seats.ts";
+import { CELL, count, countCold, countRequest } from "./tally.ts";
 
 export interface ExchangeParts {
   readonly clock: Clock;
@@ -34,6 +35,11 @@ export class Exchange implements Waiter, Journey {
   /** There is a connection, so the body may flow. */
   #isReady = false;
   readonly #isIdleLimited: boolean;
+  #beganMs = 0;
+  /** Of the answer; 0 when there was none. */
+  #code = 0;
+  /** There was no instance when it came. */
+  #isCold = false;
 
   constructor(parts: ExchangeParts, caller: Caller, backend: Backend) {
     this.#parts = parts;
@@ -57,15 +63,19 @@ export class Exchange implements Waiter, Journey {
   }
 
   start(): void {
-    const { limits, load } = this.#backend;
+    const { limits, load, endpoints, tally } = this.#backend;
     this.#caller.deadlines.set("whole", limits.timeoutMs);
-    load.enter(this.#parts.clock.elapsed());
+    this.#beganMs = this.#parts.clock.elapsed();
+    this.#isCold = endpoints.length === 0;
+    load.enter(this.#beganMs);
     this.#ask(false);
+    if (this.#endpoint === undefined && !this.#isDone()) count(tally, CELL.waited, 1);
   }
 
   /** A piece of the caller's body. False: no more until `Caller.pull`. */
   send(bytes: Buffer): boolean {
     if (this.#isIdleLimited) this.#touch();
+    count(this.#backend.tally, CELL.bytesIn, bytes.length);
     return this.#carrier?.send(bytes) ?? true;
   }
 
@@ -83,12 +93,15 @@ export class Exchange implements Waiter, Journey {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#leave();
-    if (!this.#isEnded) this.#settle();
+    if (this.#isEnded) return;
+    this.#code = 0;
+    this.#settle();
   }
 
   serve(endpoint: Endpoint): void {
     this.#endpoint = endpoint;
     this.#isReady = false;
+    if (this.#isCold) this.#countCold();
     const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
     if (this.#hasRetried) carriers.drop(endpoint);
@@ -133,6 +146,7 @@ export class Exchange implements Waiter, Journey {
   answered(head: AnswerHead): void {
     if (this.#isDone()) return;
     this.#isAnswered = true;
+    this.#code = head.code;
     const { deadlines } = this.#caller;
     deadlines.clear("start");
     if (head.isStream) deadlines.clear("whole");
@@ -144,6 +158,7 @@ export class Exchange implements Waiter, Journey {
 
   received(bytes: Uint8Array, from: number, to: number): boolean {
     if (this.#isIdleLimited) this.#touch();
+    count(this.#backend.tally, CELL.bytesOut, to - from);
     return this.#isClosed || this.#caller.received(bytes, from, to);
   }
 
@@ -167,6 +182,7 @@ export class Exchange implements Waiter, Journey {
     }
     this.#isAnswered = true;
     this.#isEnded = true;
+    this.#code = 101;
     this.#carrier = undefined;
     this.#caller.deadlines.clearRequest();
     this.#caller.upgraded(head, this.#backend.revision, wire, first);
@@ -193,6 +209,7 @@ export class Exchange implements Waiter, Journey {
     const isRetry = outcome === "stale" && !this.#hasRetried;
     if (outcome === "unreached" || isRetry) {
       this.#hasRetried ||= isRetry;
+      count(this.#backend.tally, CELL.retries, 1);
       this.#ask(true);
       return;
     }
@@ -267,6 +284,7 @@ export class Exchange implements Waiter, Journey {
     if (this.#isDone()) return;
     this.#isAnswered = true;
     this.#isEnded = true;
+    this.#code = refusal.code;
     this.#leave();
     this.#settle();
     this.#caller.refused(refusal);
@@ -276,6 +294,7 @@ export class Exchange implements Waiter, Journey {
   #cut(): void {
     if (this.#isClosed || this.#isEnded) return;
     this.#isClosed = true;
+    this.#code = 0;
     this.#leave();
     this.#settle();
     this.#caller.cut();
@@ -283,7 +302,14 @@ export class Exchange implements Waiter, Journey {
 
   /** It is over, in whichever way: once. */
   #settle(): void {
-    this.#backend.load.leave(this.#parts.clock.elapsed());
+    const now = this.#parts.clock.elapsed();
+    this.#backend.load.leave(now);
+    countRequest(this.#backend.tally, this.#code, now - this.#beganMs);
+  }
+
+  #countCold(): void {
+    this.#isCold = false;
+    countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
   }
 
   #leave(): void {

@@ -1,11 +1,21 @@
+import { ApiError } from "../api/error.ts";
 import { every } from "../base/clock.ts";
+import type { Family } from "../base/metrics.ts";
 import { batchesOf } from "./batches.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Crew, type CrewOptions } from "./crew.ts";
+import type { Explanation } from "./explain.ts";
 import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
-import { type Change, isSameVersion, type Version, type WorkerHello } from "./protocol.ts";
+import { Sightings } from "./metrics.ts";
+import {
+  type Asking,
+  type Change,
+  isSameVersion,
+  type Version,
+  type WorkerHello,
+} from "./protocol.ts";
 import type {
   BackendSpec,
   Gateway,
@@ -14,6 +24,7 @@ import type {
   RouteSpec,
   TlsSpec,
 } from "./route_table.ts";
+import type { Sighting } from "./sight.ts";
 import { Specs } from "./specs.ts";
 import { kill } from "./worker_process.ts";
 
@@ -45,6 +56,9 @@ const TICKET_BYTES = 48;
 /** A worker that serves an old table for this long, and says nothing, is stuck. */
 const STUCK_MS = 30_000;
 
+/** For a worker to answer a question. */
+const ASK_MS = 2_000;
+
 /** Two workers that tell of the same backend within this are heard as one. */
 const TOLD_MS = 900;
 
@@ -62,6 +76,7 @@ export class Fleet implements Gateway, AsyncDisposable {
   readonly #listeners = new Set<(backend: string) => void>();
   readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   readonly #told = new Map<string, number>();
+  readonly #sightings = new Sightings();
   #version: Version;
   #isSettled = false;
   /** What the workers were told of it. */
@@ -103,7 +118,8 @@ export class Fleet implements Gateway, AsyncDisposable {
   /** Adopts the workers that run, and starts those that are missing. Resolves when all serve. */
   async start(): Promise<void> {
     await this.#takeOver(await this.#crew.adopt());
-    this.#pending.push(...this.#specs.putSettings(this.#options.settings ?? {}));
+    const { settings } = this.#options;
+    if (settings !== undefined) this.#pending.push(...this.#specs.putSettings(settings));
     this.#flush();
     this.#isStarted = true;
     if (!this.#specs.tls.hasTickets) this.#pending.push(...this.#newTickets());
@@ -179,6 +195,28 @@ export class Fleet implements Gateway, AsyncDisposable {
     this.#isSettled = true;
     if (!this.#saidSettled) this.#flushSoon();
     return this.#commit(() => this.#specs.dropInherited());
+  }
+
+  /** What the workers count, summed, as metrics. Who does not answer counts as it last did. */
+  async metrics(): Promise<readonly Family[]> {
+    const members = [...this.#crew.members];
+    const replies = members.map(async (member) => {
+      const sighting = await member.ask({ about: "tallies" }, ASK_MS);
+      if (sighting !== undefined) this.#sightings.set(member.record.name, sighting as Sighting);
+    });
+    await Promise.all(replies);
+    const there = new Set([...this.#crew.members].map(({ record }) => record.name));
+    for (const name of this.#sightings.workers) if (!there.has(name)) this.#sightings.retire(name);
+    return this.#sightings.families((id) => this.#specs.hasBackend(id));
+  }
+
+  /** Where a request would go now, by the word of a worker. Throws when none is there to ask. */
+  async explain(request: Asking): Promise<Explanation> {
+    for (const member of this.#counted()) {
+      const reply = await member.ask({ about: "request", request }, ASK_MS);
+      if (reply !== undefined) return reply as Explanation;
+    }
+    throw new ApiError("ServiceUnavailable", "Cannot explain: no worker of the gateway answers");
   }
 
   async drained(endpoint: string, deadlineMs: number): Promise<void> {

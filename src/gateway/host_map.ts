@@ -19,6 +19,15 @@ export class HostMap<V> {
     return isWild(name) ? this.#wild.get(name.slice(1)) : this.#exact.get(name);
   }
 
+  /** The name under which a host finds what it finds. */
+  nameFor(host: string): string | undefined {
+    if (this.#exact.has(host)) return host;
+    for (let dot = host.indexOf("."); dot > 0; dot = host.indexOf(".", dot + 1)) {
+      if (this.#wild.has(host.slice(dot))) return `*${host.slice(dot)}`;
+    }
+    return undefined;
+  }
+
   set(name: string, value: V): void {
     if (isWild(name)) this.#wild.set(name.slice(1), value);
     else this.#exact.set(name, value);

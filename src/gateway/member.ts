@@ -8,6 +8,7 @@ import type { PeerSpec } from "./peer_protocol.ts";
 import {
   type Change,
   PROTOCOL,
+  type Question,
   type ToControl,
   type ToWorker,
   type Version,
@@ -57,6 +58,7 @@ export class Member {
   #link: Link<ToWorker, ToControl> | undefined;
   #read: { readonly parts: Change[]; readonly done: () => void; isSettled: boolean } | undefined;
   #asks = 0;
+  readonly #questions = new Map<number, (reply: unknown) => void>();
   #isDetached = false;
   readonly #met = Promise.withResolvers<void>();
   /** What it said of itself, the last time it was asked. */
@@ -128,6 +130,20 @@ export class Member {
     return promise;
   }
 
+  /** Answers within the time, or not at all. */
+  async ask(question: Question, deadlineMs: number): Promise<unknown> {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    if (this.isGone || this.#link === undefined) return undefined;
+    this.#asks += 1;
+    const ask = this.#asks;
+    this.#questions.set(ask, resolve);
+    using _late = this.#clock.after(deadlineMs, () => resolve(undefined));
+    this.#link.send({ type: "question", ask, question });
+    const reply = await promise;
+    this.#questions.delete(ask);
+    return reply;
+  }
+
   /** Asks again what a lost link has not answered; to be called when it is up to date again. */
   askAgain(): void {
     for (const [ask, { endpoint }] of this.#asked)
@@ -196,6 +212,7 @@ export class Member {
     if (message.type === "loads") this.#events.loads(message.loads);
     if (message.type === "waiting") this.#events.waiting(message.backend);
     if (message.type === "confirmed") this.confirm(message.version.number);
+    if (message.type === "reply") this.#questions.get(message.ask)?.(message.reply);
     if (message.type === "drained") {
       this.#asked.get(message.ask)?.tell();
       this.#asked.delete(message.ask);

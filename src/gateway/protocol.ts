@@ -17,7 +17,7 @@ import type { BackendSpec, GatewaySettings, Load, RouteSpec, TlsSpec } from "./r
  * A worker opens its port after its first commit, never before: it would refuse what others serve.
  * It serves on from its last table when control is gone, and answers the next one that comes.
  */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 export type Change =
   | { readonly putRoute: RouteSpec }
@@ -47,7 +47,24 @@ export type ToWorker =
       readonly changes: readonly Change[];
     }
   | { readonly type: "peers"; readonly self: string; readonly peers: readonly PeerSpec[] }
-  | { readonly type: "drained"; readonly ask: number; readonly endpoint: string };
+  | { readonly type: "drained"; readonly ask: number; readonly endpoint: string }
+  | { readonly type: "question"; readonly ask: number; readonly question: Question };
+
+/** What a worker can be asked at any time; what it answers with is up to the question. */
+export type Question =
+  | { readonly about: "tallies" }
+  | { readonly about: "request"; readonly request: Asking };
+
+/** A request that nobody has sent, to be told where it would go. */
+export interface Asking {
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  readonly client: string;
+  readonly isTls: boolean;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export interface WorkerHello {
   readonly type: "hello";
@@ -69,6 +86,7 @@ export type ToControl =
   | { readonly type: "confirmed"; readonly version: Version }
   | { readonly type: "behind" }
   | { readonly type: "drained"; readonly ask: number }
+  | { readonly type: "reply"; readonly ask: number; readonly reply: unknown }
   | { readonly type: "waiting"; readonly backend: string }
   | { readonly type: "loads"; readonly loads: readonly Load[] };
 

@@ -48,6 +48,7 @@ export class Limiter {
     const isOfClient = header === undefined && claim === undefined;
     const key = all === true ? "" : isOfClient ? client : (value ?? "");
     const bucket = this.#bucket(key);
+    if (bucket.tokens >= 1 && asked.isTrial === true) return undefined;
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1;
       bucket.spent += 1;

@@ -5,6 +5,7 @@ import type { Hold, Place } from "./hold.ts";
 import { LIMITS } from "./limits.ts";
 import { Link } from "./link.ts";
 import type { FromHome, Leaving, PeerSpec, ToHome } from "./peer_protocol.ts";
+import { CELL, count } from "./tally.ts";
 
 export interface SeatsOptions {
   readonly clock: Clock;
@@ -98,7 +99,9 @@ export class Seats {
   /** It broke a connection before it answered. */
   blame(endpoint: Endpoint, ticket: Ticket): void {
     endpoint.broken += 1;
-    if (endpoint.broken >= LIMITS.brokenMax) this.distrust(endpoint, ticket);
+    if (endpoint.broken < LIMITS.brokenMax) return;
+    count(endpoint.backend.tally, CELL.ejections, 1);
+    this.distrust(endpoint, ticket);
   }
 
   /** All workers find the same one, by the highest of as many hashes; nothing when it is this. */

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { type AddressSet, clientOf, plain } from "./client_address.ts";
 import type { Admission, Asked, Course, FlatHeaders, OnAnswer, Special } from "./course.ts";
 import type { Draw } from "./draw.ts";
+import type { FrontCounts } from "./front_counts.ts";
 import type { Guard, Visitor } from "./guard.ts";
 import type { KeySets } from "./key_sets.ts";
 import type { Claims } from "./match.ts";
@@ -13,6 +14,7 @@ import type { Verdict } from "./token_check.ts";
 /** What all specials of a worker share. */
 export interface SpecialParts {
   readonly clock: Clock;
+  readonly counts: FrontCounts;
   readonly sets: KeySets;
   /** Proxies whose word about their clients counts. */
   readonly trusted: () => AddressSet;
@@ -57,8 +59,12 @@ export class HostSpecial implements Special {
       "refusal" in verdict
         ? verdict.refusal
         : guard?.checkClaims(asked, visitor.client, verdict.claims);
-    if (refusal !== undefined) admission.refuse(dressed(refusal, guard?.onAnswer(asked)));
-    else if ("claims" in verdict) admission.go(this.#course(asked, visitor, verdict.claims));
+    if (refusal !== undefined) {
+      if (asked.isTrial !== true) this.#parts.counts.policyAnswers += 1;
+      admission.refuse(dressed(refusal, guard?.onAnswer(asked)));
+      return;
+    }
+    if ("claims" in verdict) admission.go(this.#course(asked, visitor, verdict.claims));
   }
 
   #course(asked: Asked, { client }: Visitor, claims: Claims | undefined): Course {

@@ -30,6 +30,10 @@ export class Specs {
   readonly tls = new TlsSpecs();
   #settings: GatewaySettings | undefined;
 
+  hasBackend(id: string): boolean {
+    return this.#backends.has(id);
+  }
+
   get counts(): { readonly routes: number; readonly backends: number } {
     return { routes: this.#routes.size, backends: this.#backends.size };
   }

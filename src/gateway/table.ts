@@ -8,6 +8,7 @@ import { AddressSet } from "./client_address.ts";
 import { backendsOf, Compiler } from "./compile.ts";
 import type { Special } from "./course.ts";
 import { type Draw, turnIn } from "./draw.ts";
+import { makeFrontCounts } from "./front_counts.ts";
 import { Guard } from "./guard.ts";
 import { HostMap } from "./host_map.ts";
 import { KeySets } from "./key_sets.ts";
@@ -69,6 +70,8 @@ export class Table {
   readonly #special: SpecialParts;
   /** Certificates, and what else TLS needs. */
   readonly tls: TlsTable;
+  /** What belongs to no revision. */
+  readonly counts = makeFrontCounts();
   /** They remember who has come how often, and which tokens were good. */
   readonly #guards = new Map<string, Guard>();
   #trusted = new AddressSet([]);
@@ -84,6 +87,7 @@ export class Table {
     const { clock, chance } = options;
     this.#special = {
       clock,
+      counts: this.counts,
       sets: new KeySets(clock),
       trusted: () => this.#trusted,
       newKey: () => chance.token(KEY_BYTES),
@@ -96,6 +100,10 @@ export class Table {
 
   backend(id: string): Backend | undefined {
     return this.#backends.get(id);
+  }
+
+  get backends(): Iterable<Backend> {
+    return this.#backends.values();
   }
 
   get routeIds(): readonly string[] {

@@ -4,8 +4,10 @@ import { every, systemClock } from "../base/clock.ts";
 import { makeLog } from "../base/log.ts";
 import { ControlPort } from "./control_port.ts";
 import { makeDataPlane } from "./data_plane.ts";
+import { explain } from "./explain.ts";
 import { Home } from "./home.ts";
 import { LIMITS, setLimits } from "./limits.ts";
+import { sightingOf } from "./sight.ts";
 import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
 
 /**
@@ -43,6 +45,10 @@ const control = new ControlPort({
   arrived: () => hold.tellAll(),
   setPeers: (self, peers) => seats.setPeers(self, peers),
   home: (send) => new Home({ hold, backend: (id) => table.backend(id) }, send),
+  answer: async (question) =>
+    question.about === "tallies"
+      ? sightingOf(table.backends, table.counts)
+      : explain(table, question.request, control.isSettled),
   whenDrained: (endpoint, tell) => drains.whenEmpty(endpoint, tell),
 });
 

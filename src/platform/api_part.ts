@@ -19,6 +19,7 @@ import type { Credentials } from "./credentials.ts";
 import { type Endpoints, urlAt, writeEndpoints } from "./endpoints.ts";
 import type { Home } from "./home.ts";
 import type { PodDoors } from "./pod_doors.ts";
+import { sightOf } from "./sight.ts";
 import type { Part } from "./start_all.ts";
 import { VERSION } from "./version.ts";
 
@@ -48,7 +49,8 @@ export class ApiPart implements Part {
     this.#deps = deps;
     const { context, config, doors, uploads, backups, rotateKey, credentials, log } = deps;
     const { podLogs, measure, podDoors } = deps;
-    const shared = { podLogs, measure, uploads, backups, rotateKey };
+    const sight = sightOf(deps);
+    const shared = { podLogs, measure, uploads, backups, rotateKey, sight };
     this.#server = makeApiServer({
       ...{ ...doors, ...podDoors, ...shared, context, log },
       requestsPerSecond: config.access.requestsPerSecond,

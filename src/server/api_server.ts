@@ -38,6 +38,7 @@ import { type PodLogs, podLogRoute } from "./pod_log.ts";
 import { COMPUTED, type Measure, metricsRoutes } from "./pod_metrics.ts";
 import { type PodDial, portForwardRoutes } from "./pod_port_forward.ts";
 import { resourceRoutes } from "./resource_routes.ts";
+import { type Sight, sightRoutes } from "./sight_routes.ts";
 import { type Uploads, uploadRoutes } from "./upload_routes.ts";
 import { VIEWED, viewRoutes } from "./view_routes.ts";
 
@@ -64,6 +65,8 @@ export interface ApiServerDeps {
   readonly dial: PodDial;
   readonly measure: Measure;
   readonly uploads: Uploads;
+  /** Without it there are no metrics. */
+  readonly sight?: Sight;
   /** Without it none can be made. */
   readonly backups?: Backups;
   /** Without it, keys stay as they are. */
@@ -113,6 +116,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...uploadRoutes(deps.uploads),
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
     ...(deps.rotateKey === undefined ? [] : keyRoutes(deps.rotateKey)),
+    ...(deps.sight === undefined ? [] : sightRoutes(deps.sight)),
     ...reviewRoutes(deps),
     ...(deps.clientAuthority ? certificateRoutes(deps.clientAuthority, context) : []),
     ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),

@@ -8,7 +8,9 @@ import { answerHeaders, lastValueOf, requestHeaders, trailersOf } from "../head.
 import { LIMITS } from "../limits.ts";
 import type { Pools } from "../pools.ts";
 import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "../refusal.ts";
+import { bodyTooLarge } from "../refusals_of_policy.ts";
 import type { Seats, Ticket } from "../seats.ts";
+import { CELL, count, countCold, countRequest } from "../tally.ts";
 import type { Caller } from "./caller.ts";
 import type { Answer, Errand, ErrandEvents } from "./errand.ts";
 import { PlainErrand } from "./plain_errand.ts";
@@ -52,6 +54,11 @@ export class Crossing implements Waiter, ErrandEvents {
   #hasRetried = false;
   #isAnswered = false;
   #isEnded = false;
+  #beganMs = 0;
+  #code = 0;
+  #bodyBytes = 0;
+  /** There was no instance when it came. */
+  #isCold = false;
   #isClosed = false;
 
   constructor(parts: CrossingParts, { caller, backend, course }: CrossingOptions) {
@@ -69,8 +76,13 @@ export class Crossing implements Waiter, ErrandEvents {
   start(): void {
     this.#caller.onClose(() => this.#close());
     this.#deadlines.set("whole", this.#backend.limits.timeoutMs);
-    this.#backend.load.enter(this.#parts.clock.elapsed());
+    this.#beganMs = this.#parts.clock.elapsed();
+    this.#backend.load.enter(this.#beganMs);
+    const isCold = this.#backend.endpoints.length === 0;
     this.#ask(false);
+    if (this.#endpoint !== undefined || this.#isDone()) return;
+    count(this.#backend.tally, CELL.waited, 1);
+    this.#isCold = isCold;
   }
 
   #ask(isBack: boolean): void {
@@ -82,6 +94,8 @@ export class Crossing implements Waiter, ErrandEvents {
   serve(endpoint: Endpoint): void {
     const { pools, sessions } = this.#parts;
     this.#endpoint = endpoint;
+    if (this.#isCold) countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
+    this.#isCold = false;
     // The second time, there is to be no doubt about the connection.
     if (this.#hasRetried) this.#dropConnections(endpoint);
     const { inbound } = this.#caller;
@@ -134,13 +148,23 @@ export class Crossing implements Waiter, ErrandEvents {
     // A body may be long in coming, and the instance may want to answer its head.
     errand.flushHead();
     body.once("data", () => errand.bodyBegan());
-    body.on("data", () => this.#touch());
+    body.on("data", (bytes: Buffer) => this.#took(bytes));
     body.once("end", () => {
       const trailers = trailersOf(this.#caller.rawTrailers);
       if (trailers.length > 0) errand.trail(trailers);
       if (isGrpc && !this.#isAnswered) this.#waitForAnswer();
     });
     body.pipe(errand.body);
+  }
+
+  #took(bytes: Buffer): void {
+    this.#touch();
+    this.#bodyBytes += bytes.length;
+    count(this.#backend.tally, CELL.bytesIn, bytes.length);
+    const most = this.#course?.bodyBytesMax;
+    if (most === undefined || this.#bodyBytes <= most) return;
+    if (this.#isAnswered) this.#cut(bodyTooLarge(most));
+    else this.#refuse(bodyTooLarge(most));
   }
 
   informed(code: number, rawHeaders: readonly string[]): void {
@@ -171,6 +195,7 @@ export class Crossing implements Waiter, ErrandEvents {
       return;
     }
     this.#isAnswered = true;
+    this.#code = code;
     this.#answer = answer;
     if (outlet !== undefined) {
       this.#relay(answer, outlet, through);
@@ -182,8 +207,9 @@ export class Crossing implements Waiter, ErrandEvents {
 
   #relay({ body, rawTrailers, isTorn }: Answer, outlet: Writable, through?: Transform): void {
     let isFlushed = false;
-    body.on("data", () => {
+    body.on("data", (bytes: Buffer) => {
       isFlushed = true;
+      count(this.#backend.tally, CELL.bytesOut, bytes.length);
       this.#touch();
     });
     body.once("end", () => {
@@ -226,6 +252,7 @@ export class Crossing implements Waiter, ErrandEvents {
     const isRetry = outcome === "stale" && !this.#hasRetried;
     if (outcome === "unreached" || isRetry) {
       this.#hasRetried ||= isRetry;
+      count(this.#backend.tally, CELL.retries, 1);
       this.#ask(true);
       return;
     }
@@ -287,6 +314,7 @@ export class Crossing implements Waiter, ErrandEvents {
     if (this.#isDone()) return;
     this.#isAnswered = true;
     this.#isEnded = true;
+    this.#code = refusal.code;
     this.#leave();
     this.#caller.refuse(refusal, this.#course?.onAnswer);
   }
@@ -295,6 +323,7 @@ export class Crossing implements Waiter, ErrandEvents {
   #cut(refusal: Refusal): void {
     if (this.#isEnded || this.#isClosed) return;
     this.#isEnded = true;
+    this.#code = 0;
     this.#answer?.body.unpipe();
     this.#leave();
     this.#caller.cut(refusal);
@@ -304,7 +333,9 @@ export class Crossing implements Waiter, ErrandEvents {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#backend.load.leave(this.#parts.clock.elapsed());
+    const now = this.#parts.clock.elapsed();
+    this.#backend.load.leave(now);
+    countRequest(this.#backend.tally, this.#isEnded ? this.#code : 0, now - this.#beganMs);
     this.#deadlines.clearAll();
     // All was said and heard: the connection to the instance may serve the next.
     if (this.#isEnded && this.#caller.isWhole) return;

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { metricsText } from "../base/metrics.ts";
+import { ask, backendOf, Instance, Rig, routeOf, until } from "./rig.ts";
+import { WorkerFiles } from "./worker_files.ts";
+import { isThere } from "./worker_process.ts";
+
+const HOST = "a.localhost";
+const ID = "default/a-1";
+
+test("what workers did is summed by revision, and stays so when one of them ends", async (t) => {
+  await using rig = new Rig();
+  const fleet = await rig.start({ workers: 2 });
+  await using app = await Instance.start("app", (req, res) => {
+    res.writeHead(req.url === "/bad" ? 500 : 200).end(req.url);
+  });
+  await fleet.putBackend(backendOf(ID, []));
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  const cold = ask(fleet.address, { host: HOST, path: "/1" });
+  await until("it waits", async () => (await textOf()).includes(`requests_queued{${LABELS}} 1`));
+  await fleet.putBackend(backendOf(ID, [app]));
+  await cold;
+  for (let count = 0; count < 19; count += 1) {
+    await ask(fleet.address, {
+      host: HOST,
+      path: count < 4 ? "/bad" : "/1",
+      body: "abc",
+      method: "PUT",
+    });
+  }
+  await ask(fleet.address, { host: "unknown.localhost" });
+
+  async function textOf(): Promise<string> {
+    return metricsText(await fleet.metrics());
+  }
+  const wanted = [
+    `varve_gateway_requests_total{${LABELS},code="2xx"} 16`,
+    `varve_gateway_requests_total{${LABELS},code="5xx"} 4`,
+    `varve_gateway_request_duration_seconds_count{${LABELS}} 20`,
+    `varve_gateway_cold_start_seconds_count{${LABELS}} 1`,
+    `varve_gateway_requests_in_flight{${LABELS}} 0`,
+    `varve_gateway_requests_waited_total{${LABELS}} 1`,
+    `varve_gateway_instances{${LABELS}} 1`,
+    `varve_gateway_request_bytes_total{${LABELS}} 57`,
+    `varve_gateway_response_bytes_total{${LABELS}} 48`,
+    "varve_gateway_unknown_host_requests_total 1",
+  ];
+  const text = await textOf();
+  for (const line of wanted) assert(text.includes(`${line}\n`), `${line} in\n${text}`);
+
+  const [record] = new WorkerFiles(rig.home).readAll();
+  assert(record !== undefined);
+  process.kill(record.id.pid, "SIGKILL");
+  await until("it is gone", () => !isThere(record));
+  const after = await textOf();
+  for (const line of wanted) assert(after.includes(`${line}\n`), `${line} in\n${after}`);
+
+  await t.test("promtool finds nothing wrong with it", (it) => {
+    const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
+    if (checked.error !== undefined) it.skip("promtool is not there: apt-get install prometheus");
+    else assert.equal(checked.status, 0, String(checked.stderr));
+  });
+});
+
+const LABELS = 'namespace="default",revision="a-1"';
+
+test("it is told where a request would go, and why, and nothing counts", async () => {
+  await using rig = new Rig();
+  const fleet = await rig.start();
+  await fleet.settled();
+  await using app = await Instance.start("app");
+  await fleet.putBackend(backendOf(ID, [app]));
+  await fleet.putBackend({ ...backendOf("default/a-2", []), why: "it is being built" });
+  const tags = { next: "default/a-2" };
+  const guards = { rateLimits: [{ requests: 1, per: "1h" }], ip: { deny: ["10.0.0.0/8"] } };
+  const split = { [ID]: 75, "default/a-2": 25 };
+  await fleet.putRoute({ ...routeOf(`*.${HOST}`, split), steering: { tags }, guards });
+  const told = (headers: Record<string, string> = {}, client = "127.0.0.1") =>
+    fleet.explain({
+      ...{ method: "GET", target: "/x", host: `shop.${HOST}`, isTls: false, client, headers },
+    });
+  const { host: _, ...address } = app.endpoint;
+  const head = {
+    host: `shop.${HOST}`,
+    under: `*.${HOST}`,
+    route: `default/*.${HOST}`,
+    split: [
+      { revision: "a-1", percent: 75 },
+      { revision: "a-2", percent: 25 },
+    ],
+  };
+  const first = await told();
+  assert.deepEqual(await told(), first, "no turn is taken, and no token");
+  assert.deepEqual(await told({ "knative-serving-tag": "next" }), {
+    ...head,
+    why: "header Knative-Serving-Tag: next",
+    revision: "default/a-2",
+    wait: "it has no instance, and the request would wait for one: it is being built",
+  });
+  assert.deepEqual((await told({}, "10.1.1.1")).refusal, {
+    code: 403,
+    detail: "the policy of this host denies the address 10.1.1.1 (ip.deny)",
+  });
+  await fleet.putRoute({ ...routeOf(`*.${HOST}`, { [ID]: 100 }) });
+  assert.deepEqual(await told(), {
+    ...{ ...head, split: [{ revision: "a-1", percent: 100 }] },
+    why: "split",
+    revision: ID,
+    instance: { name: "app", address: `127.0.0.1:${address.port}`, open: 0, of: 1 },
+  });
+  const unknown = await fleet.explain({
+    ...{ method: "GET", target: "/", host: "none.localhost", isTls: false, client: "::1" },
+    headers: {},
+  });
+  assert.deepEqual(unknown.refusal, {
+    code: 404,
+    detail: 'no service has the host "none.localhost"',
+  });
+});
