@@ -12,6 +12,8 @@ export const LABEL = {
   routingState: "serving.knative.dev/routingState",
   /** On the Pod that shows a build: the Revision that it is for. */
   build: "varve.dev/build",
+  /** "true" on a Secret of type kubernetes.io/tls: it is served for hosts of its namespace. */
+  certificate: "varve.dev/certificate",
   visibility: "networking.knative.dev/visibility",
 } as const;
 
@@ -30,6 +32,10 @@ export const ANNOTATION = {
   minScale: "autoscaling.knative.dev/min-scale",
   maxScale: "autoscaling.knative.dev/max-scale",
   initialScale: "autoscaling.knative.dev/initial-scale",
+  /** On a Route or Service: "Redirected" or "Enabled", instead of what the platform is set to. */
+  httpProtocol: "networking.knative.dev/http-protocol",
+  /** "true": no authority is asked for a certificate, and nothing is redirected. */
+  disableTls: "networking.knative.dev/disable-external-domain-tls",
   /** On a template: where its code comes from, as `api/source.ts` reads it. */
   source: "varve.dev/source",
   /** On a template: what the source was called by who deployed it, such as a path. */

@@ -16,8 +16,17 @@ export interface HostSpec {
   readonly host: string;
   /** They add up to 100. Shares of 0 may be left out. */
   readonly split: readonly ShareSpec[];
+  readonly https?: HttpsSpec;
   /** The host of one tag: nothing but the split says where its requests go. */
   readonly isTag?: boolean;
+}
+
+/** What is said to clients of a host about TLS. */
+export interface HttpsSpec {
+  /** Plain HTTP is answered with the way to this port, and with nothing else. */
+  readonly redirectPort?: number;
+  /** Strict-Transport-Security, for so long, over TLS. */
+  readonly hstsSeconds?: number;
 }
 
 export interface ShareSpec {

@@ -19,11 +19,13 @@ import type {
   EndpointSpec,
   GatewaySettings,
   HostSpec,
+  HttpsSpec,
   Load,
   RouteSpec,
 } from "./route_table.ts";
 import { HostSpecial, type SpecialParts } from "./special.ts";
 import type { Steering } from "./steering.ts";
+import { withHttps } from "./tls/https.ts";
 import { TlsTable } from "./tls/tls_table.ts";
 
 /** What the hot side asks: the host of a request, in lower case, leads to its rule. */
@@ -41,6 +43,7 @@ interface Compiled {
   readonly draw: Draw;
   readonly steering: Steering | undefined;
   readonly guard: Guard | undefined;
+  readonly https: HttpsSpec | undefined;
 }
 
 const KEY_BYTES = 16;
@@ -206,9 +209,9 @@ export class Table {
     const { id, hosts, steering } = spec;
     const steers = steering && this.#compiler.steering(id, steering);
     const guard = this.#guardOf(spec);
-    return hosts.map(({ host, split, isTag = false }: HostSpec) => {
+    return hosts.map(({ host, split, isTag = false, https }: HostSpec) => {
       const draw = this.#compiler.draw(split);
-      return [host, { draw, steering: isTag ? undefined : steers, guard }] as const;
+      return [host, { draw, steering: isTag ? undefined : steers, guard, https }] as const;
     });
   }
 
@@ -226,7 +229,7 @@ export class Table {
   }
 
   /** The rule is the draw of what is special about it, so that both take turns together. */
-  #swap(route: string, host: string, { draw, steering, guard }: Compiled): void {
+  #swap(route: string, host: string, { draw, steering, guard, https }: Compiled): void {
     const known = this.#rules.own(host);
     // Workers that all began at the same turn would all send their first requests to one share.
     const first = Math.floor(this.#options.chance.fraction() * draw.order.length);
@@ -235,7 +238,8 @@ export class Table {
     Object.assign(rule, { route, ...draw, turn });
     const isPlain = steering === undefined && guard === undefined;
     const options = { draw: rule, steering, guard };
-    rule.special = isPlain ? undefined : new HostSpecial(this.#special, options);
+    const special = isPlain ? undefined : new HostSpecial(this.#special, options);
+    rule.special = withHttps(https, special, rule);
     this.#rules.set(host, rule);
   }
 

@@ -70,7 +70,12 @@ export class ApiPart implements Part {
   get endpoints(): Endpoints {
     const { config, gateway } = this.#deps;
     const { port } = addressingOf(config, gateway);
-    return { api: this.#url(), gateway: urlAt("http", config.gateway.host, port) };
+    const { tlsAddress: tls } = gateway;
+    return {
+      api: this.#url(),
+      gateway: urlAt("http", config.gateway.host, port),
+      ...(tls !== undefined && { gatewayTls: urlAt("https", tls.host, tls.port) }),
+    };
   }
 
   /** What is not well, a line each. */

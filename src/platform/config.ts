@@ -3,9 +3,10 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { LogLevel } from "../base/log.ts";
 import { ACCESS_SETTINGS, type AccessConfig, readAccess } from "./access_settings.ts";
+import { readTls, TLS_SETTINGS, type TlsConfig } from "./tls_config.ts";
 
 /** One setting of `varve serve`: how it is given, and what it means. */
-interface Setting {
+export interface Setting {
   readonly flag: string;
   /** In the environment. */
   readonly variable: string;
@@ -39,6 +40,7 @@ export const SETTINGS: readonly Setting[] = [
     otherwise: "127.0.0.1:8080",
     meaning: "where requests to services arrive; port 0 is any free one",
   },
+  ...TLS_SETTINGS,
   {
     flag: "domain",
     variable: "VARVE_DOMAIN",
@@ -93,6 +95,9 @@ export interface Config {
   readonly home: string;
   readonly api: Address;
   readonly gateway: Address;
+  /** Nothing where there is no TLS. */
+  readonly tlsGateway: Address | undefined;
+  readonly tls: TlsConfig;
   readonly domain: string;
   readonly workers: number;
   readonly access: AccessConfig;
@@ -131,6 +136,8 @@ export function readConfig(
     access: readAccess({ text, home, wrong }),
     api: readAddress("api", text("api")),
     gateway: readAddress("gateway", text("gateway")),
+    tlsGateway: readTlsAddress(text),
+    tls: readTls({ text, wrong }),
     domain: readDomain(text("domain")),
     workers: readWhole("workers", text("workers")),
     domainProof: readProof(text("domain-proof")),
@@ -204,6 +211,20 @@ function readAddress(flag: string, text: string): Address {
   }
   return { host, port: Number(port) };
 }
+
+/** Whoever chooses another plain port may run several of us, and meant none of them for 8443. */
+function readTlsAddress(text: (flag: string) => string): Address | undefined {
+  const { otherwise = "" } = SETTINGS.find(({ flag }) => flag === "tls-gateway") ?? {};
+  const given = text("tls-gateway");
+  if (given === "off") return undefined;
+  if (given !== otherwise) return readAddress("tls-gateway", given);
+  const plain = text("gateway");
+  const { host } = readAddress("gateway", plain);
+  const isUsual = SETTINGS.some(({ flag, otherwise: it }) => flag === "gateway" && it === plain);
+  return { host, port: isUsual ? TLS_PORT : 0 };
+}
+
+const TLS_PORT = 8443;
 
 const DOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 

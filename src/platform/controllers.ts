@@ -30,6 +30,7 @@ import type { Addressing } from "../reconcilers/route/desired.ts";
 import { policyController, policyTargets } from "../reconcilers/route/policy_controller.ts";
 import { routeController } from "../reconcilers/route/reconcile.ts";
 import { targetsOf } from "../reconcilers/route/references.ts";
+import type { RouteTls } from "../reconcilers/route/tls.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ScalingGlobals } from "../scaling/globals.ts";
@@ -50,6 +51,8 @@ export interface ControllerDeps {
   readonly freeMemory: () => number;
   /** How the gateway is reached; known once it listens. */
   readonly addressing: () => Addressing;
+  /** Nothing where there is no TLS. */
+  readonly tls?: RouteTls;
   /** Whether a namespace may have a domain; everybody may when left out. */
   readonly proof?: Proof;
   readonly logUrl: (revision: ObjectKey) => string;

@@ -32,6 +32,8 @@ const TOKEN_BYTES = 32;
 /** The authority, the server's certificate and the token of a home: made once, and then kept. */
 export async function credentialsFor(host: string, deps: CredentialDeps): Promise<Credentials> {
   const authority = await authorityOf(deps);
+  // For curl and browsers: the same as ca.crt, under the name that people look for.
+  await replaceFile(join(deps.directory, "ca.pem"), authority.cert, { mode: 0o644 });
   const server = await serverOf(host, authority, deps);
   const token = await tokenOf(deps);
   return { authority, server, token, accountKey: await accountKeyOf(deps) };
@@ -54,15 +56,30 @@ async function authorityOf({ directory, clock }: CredentialDeps): Promise<KeyPai
   return made;
 }
 
-async function serverOf(host: string, issuer: KeyPair, deps: CredentialDeps): Promise<KeyPair> {
-  const { directory, clock } = deps;
+function serverOf(host: string, issuer: KeyPair, deps: CredentialDeps): Promise<KeyPair> {
+  return pairFor({ name: "server", title: "varve", hosts: hostsOf(host), issuer }, deps);
+}
+
+export interface PairOptions {
+  /** Of its files. */
+  readonly name: string;
+  /** The common name. */
+  readonly title: string;
+  readonly hosts: readonly string[];
+  readonly issuer: KeyPair;
+}
+
+/** A certificate of our own authority for hosts: the one that is kept, or a new one in time. */
+export async function pairFor(
+  { name, title, hosts, issuer }: PairOptions,
+  { directory, clock }: Pick<CredentialDeps, "directory" | "clock">,
+): Promise<KeyPair> {
   const nowMs = clock.now();
-  const hosts = hostsOf(host);
-  const kept = await readPair(directory, "server");
+  const kept = await readPair(directory, name);
   const isGood = kept && !whyUseless(kept.cert, { hosts, nowMs, days: RENEW_DAYS, issuer });
   if (isGood) return kept;
-  const made = await makeCertificate({ name: "varve", hosts, issuer, nowMs, days: SERVER_DAYS });
-  await writePair(made, { directory, name: "server" });
+  const made = await makeCertificate({ name: title, hosts, issuer, nowMs, days: SERVER_DAYS });
+  await writePair(made, { directory, name });
   return made;
 }
 
@@ -85,7 +102,7 @@ async function accountKeyOf({ directory }: CredentialDeps): Promise<string> {
 }
 
 /** What clients may call us: where we listen, and this machine by its usual names. */
-function hostsOf(host: string): readonly string[] {
+export function hostsOf(host: string): readonly string[] {
   const isAny = host === "0.0.0.0" || host === "::";
   const own = Object.values(networkInterfaces()).flatMap((all = []) => all);
   const addresses = isAny ? own.map(({ address }) => address.replace(/%.*$/, "")) : [host];

@@ -41,6 +41,7 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
     runtime: new ProcessRuntime({ home: home.runtime, images, toolPath, ...deps }),
     gateway: new Fleet({
       ...{ home: home.gateway, host, port, workers, ...deps },
+      tls: config.tlsGateway,
       ...(compileCache !== undefined && { compileCache: join(compileCache) }),
     }),
   };

@@ -7,6 +7,8 @@ export interface Endpoints {
   /** As URLs. */
   readonly api: string;
   readonly gateway: string;
+  /** Where there is TLS. */
+  readonly gatewayTls?: string;
 }
 
 /** Writes down where we listen, for commands, scripts and kubectl to find. */

@@ -37,6 +37,7 @@ export async function makeHome({ path, pki }: Home): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await mkdir(pki, { recursive: true, mode: 0o700 });
+    await mkdir(join(pki, "hosts"), { recursive: true, mode: 0o700 });
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     const way = "choose another with --home, or make it writable";

@@ -24,6 +24,7 @@ import { makeDrivers } from "./drivers.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { freeMemory } from "./free_memory.ts";
 import { checkRestored, homeAt, makeHome } from "./home.ts";
+import { HostCertificates } from "./host_certificates.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { KeyFile } from "./key_file.ts";
 import { LocalCache } from "./local_cache.ts";
@@ -82,10 +83,16 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     backups: backupsOf({ home, store, ...deps }),
     rotateKey: () => vault.rotate(store),
   });
+  const hosts = new HostCertificates({
+    ...{ config, gateway, ...shared, authority: credentials.authority },
+    directory: home.pki,
+  });
+  const hasTls = config.tlsGateway !== undefined;
   const controllers = makeControllers({
     ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },
     ...(config.domainProof === "dns" && { proof: dnsProof(textsOf) }),
     addressing: () => addressingOf(config, gateway),
+    ...(hasTls && { tls: hosts }),
     logUrl: (revision) => api.logUrl(revision),
   });
   const manager = new Manager({ controllers, ...shared });
@@ -98,6 +105,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     new DefaultNamespace(client),
     new DefaultAccess(client),
     new OwnDefinitions({ kinds: KINDS, ...shared }),
+    ...(hasTls ? [hosts] : []),
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     sampler,
     api,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
 import { connect as connectStreams } from "node:http2";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -201,6 +202,21 @@ test("proof that a host is ours is given over HTTP and over TLS, and to nobody e
   await assert.rejects(greet(host, { ALPNProtocols: ["acme-tls/1"] }), /alert|ECONNRESET/);
 });
 
+test("a host may be for HTTPS alone, and say so to browsers", async () => {
+  const host = "strict.localhost";
+  const https = { redirectPort: address.port, hstsSeconds: 3600 };
+  await certify("strict", [host]);
+  await fleet.putBackend(backendOf("default/strict", [instance]));
+  const split = [{ backend: "default/strict", percent: 100 }];
+  await fleet.putRoute({ id: "default/strict", hosts: [{ host, split, https }] });
+  const plain = await ask(fleet.address, { host, path: "/a?b" });
+  const { location } = plain.headers;
+  assert.deepEqual([plain.code, location], [308, `https://${host}:${address.port}/a?b`]);
+  const secure = await askTls(host);
+  assert.equal(secure.headers["strict-transport-security"], "max-age=3600");
+  assert.equal(secure.body, `GET ${host} https`);
+});
+
 test("certificates outlive the control process, and go when nobody says them again", async () => {
   await using home = new Rig();
   const tls = { host: "127.0.0.1", port: 0 };
@@ -233,8 +249,13 @@ test("curl is content with it", async (t) => {
   return undefined;
 });
 
-function askTls(servername: string): Promise<{ readonly body: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ readonly body: string }>();
+interface Answered {
+  readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+function askTls(servername: string): Promise<Answered> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answered>();
   const { host, port } = address;
   const to = { host, port, servername, ca: authority.cert, headers: { host: servername } };
   const sent = request({ ...to, agent: false }, (res) => {
@@ -242,7 +263,7 @@ function askTls(servername: string): Promise<{ readonly body: string }> {
     res.on("data", (chunk) => {
       body += chunk;
     });
-    res.on("end", () => resolve({ body }));
+    res.on("end", () => resolve({ body, headers: res.headers }));
   });
   sent.on("error", reject);
   sent.end();

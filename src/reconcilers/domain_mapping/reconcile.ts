@@ -79,10 +79,8 @@ async function reconcile(
   deps: DomainMappingDeps,
 ): Promise<Reconciled<DomainMapping>> {
   const { name } = mapping.metadata;
-  const { scheme, port } = deps.addressing();
-  const isUsual = port === (scheme === "http" ? 80 : 443);
-  const url = `${scheme}://${name}${isUsual ? "" : `:${port}`}`;
   const route = deps.routes.get(routeKeyOf(mapping));
+  const url = urlOf(name, route, deps.addressing());
   const claimed = await claim(mapping, deps);
   const resolved = resolve(mapping, route);
   const ingress = ingressOf(mapping, { route, isDue: isTrue(claimed) && isTrue(resolved) });
@@ -96,6 +94,14 @@ async function reconcile(
     status: { url, address: { url }, conditions: [...parts, readyFrom(parts)] },
     ...(isWaitingForProof && { requeueAfterMs: deps.proof?.againMs ?? AGAIN_MS }),
   };
+}
+
+/** Over TLS when its Route is known by that, which waits for the certificates of all its hosts. */
+function urlOf(name: string, route: Route | undefined, { scheme, port }: Addressing): string {
+  const { protocol = "", port: securePort } = new URL(route?.status?.url ?? "http://none");
+  if (protocol === "https:") return `https://${name}${securePort === "" ? "" : `:${securePort}`}`;
+  const isUsual = port === (scheme === "http" ? 80 : 443);
+  return `${scheme}://${name}${isUsual ? "" : `:${port}`}`;
 }
 
 function isTrue({ status }: Condition): boolean {

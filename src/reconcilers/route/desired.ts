@@ -2,7 +2,7 @@ import { LABEL } from "../../api/labels.ts";
 import { type ObjectKey, pathOf } from "../../api/meta.ts";
 import type { Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
-import type { HostSpec, RouteSpec } from "../../gateway/route_table.ts";
+import type { HostSpec, HttpsSpec, RouteSpec } from "../../gateway/route_table.ts";
 import { type Shaped, sharesOf } from "./policy.ts";
 
 /** How the gateway is reached from outside. */
@@ -13,24 +13,33 @@ export interface Addressing {
   readonly port: number;
 }
 
+export interface RouteSpecOptions extends Pick<Addressing, "domain"> {
+  readonly mapped: readonly string[];
+  /** Of the hosts outside. */
+  readonly https?: HttpsSpec | undefined;
+}
+
 /** What the gateway shall do for a Route whose targets all name Revisions. */
 export function routeSpecFor(
   route: Route,
   traffic: readonly TrafficTarget[],
-  { domain, mapped }: Pick<Addressing, "domain"> & { readonly mapped: readonly string[] },
+  { domain, mapped, https }: RouteSpecOptions,
 ): RouteSpec {
   const { namespace = "default" } = route.metadata;
   const backend = ({ revisionName = "" }: TrafficTarget) => `${namespace}/${revisionName}`;
   const hosts = (tag?: string): readonly string[] => hostsOf(route, { domain, tag });
+  const isOutside = (host: string) => host.endsWith(`.${domain}`) || mapped.includes(host);
+  const saysOf = (host: string) => (https !== undefined && isOutside(host) ? { https } : {});
   const tagged = traffic.flatMap((it): readonly HostSpec[] =>
     it.tag === undefined
       ? []
       : hosts(it.tag).map((host) => {
-          return { host, split: [{ backend: backend(it), percent: 100 }], isTag: true };
+          const split = [{ backend: backend(it), percent: 100 }];
+          return { host, split, isTag: true, ...saysOf(host) };
         }),
   );
   const split = sharesOf(namespace, traffic);
-  const main = [...hosts(), ...mapped].map((host) => ({ host, split }));
+  const main = [...hosts(), ...mapped].map((host) => ({ host, split, ...saysOf(host) }));
   return { id: pathOf(route.metadata), hosts: [...main, ...tagged] };
 }
 
@@ -67,6 +76,17 @@ function hostsOf(route: Route, { domain, tag }: HostOptions): readonly string[] 
   const short = `${labelOf(name, tag)}.${namespace}`;
   const inside = [`${short}.svc.cluster.local`, `${short}.svc`, short];
   return isPrivate(route) ? inside : [`${short}.${domain}`, ...inside];
+}
+
+/** The hosts outside of a Route and its tags, without the domains that are mapped to it. */
+export function publicHostsOf(
+  route: Route,
+  traffic: readonly TrafficTarget[],
+  domain: string,
+): readonly string[] {
+  if (isPrivate(route)) return [];
+  const { namespace = "default" } = route.metadata;
+  return labelsOf(route.metadata, traffic).map((label) => `${label}.${namespace}.${domain}`);
 }
 
 /** It has no host outside, nor have its tags. */

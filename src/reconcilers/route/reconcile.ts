@@ -21,7 +21,7 @@ import type { Lister } from "../../client/client.ts";
 import type { Controller, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { References } from "../../control/references.ts";
-import type { Gateway } from "../../gateway/route_table.ts";
+import type { Gateway, HttpsSpec } from "../../gateway/route_table.ts";
 import {
   type Addressing,
   insideUrlOf,
@@ -35,7 +35,9 @@ import { type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
 import { rivalsOf } from "./policy_controller.ts";
 import { keyIn } from "./references.ts";
 import { rolledOut } from "./rollout.ts";
+import { secure } from "./secure.ts";
 import { type Listers, resolveTargets } from "./targets.ts";
+import type { RouteTls } from "./tls.ts";
 
 export interface RouteDeps extends Listers, PolicyListers {
   readonly gateway: Gateway;
@@ -43,6 +45,8 @@ export interface RouteDeps extends Listers, PolicyListers {
   readonly addressing: () => Addressing;
   /** Has a Revision started, by its path, that rests and is about to be sent requests. */
   readonly activate: (revision: string) => void;
+  /** Nothing where there is no TLS. */
+  readonly tls?: RouteTls;
   /** Who routes to "Configuration/…" and "Revision/…". */
   readonly references: References<Route>;
   readonly domains: Lister<DomainMapping>;
@@ -93,6 +97,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
           if (!target.startsWith("Host/")) return;
           for (const key of references.to(`Claim/${pathOf(keyIn(target))}`)) wake(key);
         }),
+      ...(deps.tls === undefined ? [] : [deps.tls.source]),
       (wake) =>
         deps.mappings.watch((target) => {
           if (target.startsWith("Route/")) wake(keyIn(target));
@@ -106,9 +111,11 @@ export function routeController(deps: RouteDeps): Controller<Route> {
 }
 
 async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
-  const addressing = deps.addressing();
   const { gateway } = deps;
+  const plain = deps.addressing();
   const mapped = domainsOf(route, deps);
+  const { condition: certificate, https, ...reached } = await secure(route, mapped, deps);
+  const addressing = { ...plain, ...reached };
   const { targets, condition: assigned, resting } = resolveTargets(route, deps);
   for (const revision of resting) deps.activate(pathOf(revision.metadata));
   const named = targets.map(({ target, revision }) => {
@@ -125,13 +132,13 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const traffic = taken === undefined ? (wanted ?? last) : last;
   const address = {
     url: urlOf(route, addressing),
-    address: { url: insideUrlOf(route, addressing) },
+    address: { url: insideUrlOf(route, plain) },
   };
   const shaped = traffic && shapeOf(route, traffic, deps);
   const programmed =
     traffic === undefined || shaped === undefined
       ? pending("IngressNotConfigured", "Ingress has not yet been reconciled.", INGRESS)
-      : await program(route, { traffic, shaped, assigned, addressing, mapped, gateway });
+      : await program(route, { traffic, shaped, assigned, addressing, mapped, https, gateway });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
   const isServed = programmed.status === "True";
@@ -150,7 +157,7 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
       ...(served !== undefined && { traffic: served }),
       ...(domains.length > 0 && { domains }),
       ...(rollouts.length > 0 && { rollouts }),
-      ...conditionsFrom([assigned, CERTIFICATE, ingress], rollouts),
+      ...conditionsFrom([assigned, certificate, ingress], rollouts),
     },
     ...(againMs !== undefined && { requeueAfterMs: againMs }),
   };
@@ -199,15 +206,16 @@ interface Programming {
   readonly assigned: Condition;
   readonly addressing: Addressing;
   readonly mapped: readonly string[];
+  readonly https: HttpsSpec | undefined;
   readonly gateway: Gateway;
 }
 
 /** IngressReady: whether every worker of the gateway serves the Route like this. */
 async function program(route: Route, programming: Programming): Promise<Condition> {
-  const { traffic, shaped, assigned, mapped, gateway } = programming;
+  const { traffic, shaped, assigned, mapped, https, gateway } = programming;
   try {
     const { domain } = programming.addressing;
-    const spec = routeSpecFor(route, traffic, { domain, mapped });
+    const spec = routeSpecFor(route, traffic, { domain, mapped, https });
     await gateway.putRoute(shapedSpec(spec, shaped));
     return ok(INGRESS);
   } catch (thrown) {
@@ -219,12 +227,6 @@ async function program(route: Route, programming: Programming): Promise<Conditio
     throw thrown;
   }
 }
-
-const CERTIFICATE: Condition = {
-  ...ok("CertificateProvisioned"),
-  reason: "TLSNotEnabled",
-  message: "TLS is not set up for this domain.",
-};
 
 /** A rollout keeps nobody waiting who waits for Ready (spec/elafros §16 O-4). */
 function conditionsFrom(parts: readonly Condition[], rollouts: readonly Rollout[]) {

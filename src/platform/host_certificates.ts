@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import { LABEL } from "../api/labels.ts";
+import { isGoing, type ObjectKey, pathOf } from "../api/meta.ts";
+import { ROUTE } from "../api/route.ts";
+import { SECRET, type Secret } from "../api/secret.ts";
+import { factsOf, type KeyPair } from "../base/certificate.ts";
+import { type Clock, every } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Cache } from "../client/client.ts";
+import type { Recorder } from "../control/recorder.ts";
+import type { Fleet } from "../gateway/fleet.ts";
+import type { CertificateState, CoverOptions, RouteTls } from "../reconcilers/route/tls.ts";
+import type { Config } from "./config.ts";
+import { hostsOf, pairFor } from "./credentials.ts";
+import type { Part } from "./start_all.ts";
+
+/** Gets certificates of an authority that clients trust. */
+export interface Issuer extends Part {
+  /** Asks for one for this host, unless it is asked for already; answers how that stands. */
+  want(host: string, namespace: string): CertificateState;
+}
+
+export interface HostCertificatesDeps {
+  readonly config: Config;
+  /** Where those of our own authority are kept. */
+  readonly directory: string;
+  readonly authority: KeyPair;
+  readonly cache: Cache;
+  readonly gateway: Fleet;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Given {
+  readonly namespace: string;
+  readonly hosts: readonly string[];
+  readonly notAfterMs: number;
+}
+
+const TLS_TYPE = "kubernetes.io/tls";
+const RENEW_MS = 24 * 3_600_000;
+
+/**
+ * Tells the gateway the certificates of hosts: those in Secrets that say that they are for it, and
+ * for all else those that our own authority signs, one for each namespace.
+ */
+export class HostCertificates implements Part, RouteTls {
+  readonly #deps: HostCertificatesDeps;
+  readonly #given = new Map<string, Given>();
+  readonly #own = new Map<string, readonly string[]>();
+  readonly #wakes = new Set<(key: ObjectKey) => void>();
+  #issuer: Issuer | undefined;
+  #started = new DisposableStack();
+
+  constructor(deps: HostCertificatesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Who is asked for certificates; without, our own authority has to do. */
+  set issuer(issuer: Issuer) {
+    this.#issuer = issuer;
+  }
+
+  async start(): Promise<void> {
+    const { cache, config, clock } = this.#deps;
+    await this.#sign("default-names", "varve", hostsOf(config.tlsGateway?.host ?? "localhost"));
+    await Promise.all(
+      cache
+        .lister(SECRET)
+        .list()
+        .map((secret) => this.#look(secret, false)),
+    );
+    this.#started.use(
+      cache.watch((changed, isGone) => {
+        if (changed.kind === SECRET.kind) void this.#look(changed as Secret, isGone);
+      }),
+    );
+    this.#started.use(every(clock, RENEW_MS, () => this.#renew()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#started.dispose();
+  }
+
+  get port(): number {
+    return this.#deps.gateway.tlsAddress?.port ?? 443;
+  }
+
+  get httpProtocol(): "enabled" | "redirected" {
+    return this.#deps.config.tls.httpProtocol;
+  }
+
+  get hstsSeconds(): number {
+    return this.#deps.config.tls.hstsSeconds;
+  }
+
+  get source(): RouteTls["source"] {
+    return (wake) => {
+      this.#wakes.add(wake);
+      return { [Symbol.dispose]: () => void this.#wakes.delete(wake) };
+    };
+  }
+
+  async cover(
+    hosts: readonly string[],
+    { namespace, isPublic }: CoverOptions,
+  ): Promise<readonly CertificateState[]> {
+    const { domain } = this.#deps.config;
+    const ends = [domain, "svc.cluster.local", "svc"];
+    const wild = ends.map((end) => `*.${namespace}.${end}`);
+    await this.#sign(`namespace-${namespace}`, `*.${namespace}.${domain}`, wild);
+    const states = hosts.map(async (host) => {
+      if (this.#isGiven(host, namespace)) return { is: "given" } as const;
+      if (!wild.some((pattern) => isMatch(pattern, host))) {
+        await this.#sign(`host-${host}`, host, [host]);
+      }
+      const issued = isPublic ? this.#issuer?.want(host, namespace) : undefined;
+      return issued ?? ({ is: "own" } as const);
+    });
+    return await Promise.all(states);
+  }
+
+  /** Wakes the Routes of a namespace. */
+  wake(namespace: string): void {
+    for (const { metadata } of this.#deps.cache.lister(ROUTE).list(namespace)) {
+      for (const wake of this.#wakes) wake(metadata);
+    }
+  }
+
+  /** Whether there is one that is good for so much longer, not to be asked for again. */
+  isGood(host: string, namespace: string, forMs: number): boolean {
+    const until = this.#deps.clock.now() + forMs;
+    return this.#givenFor(host, namespace).some(({ notAfterMs }) => notAfterMs > until);
+  }
+
+  #isGiven(host: string, namespace: string): boolean {
+    return this.isGood(host, namespace, 0);
+  }
+
+  #givenFor(host: string, namespace: string): readonly Given[] {
+    return [...this.#given.values()].filter((it) => {
+      return it.namespace === namespace && it.hosts.some((pattern) => isMatch(pattern, host));
+    });
+  }
+
+  async #look(secret: Secret, isGone: boolean): Promise<void> {
+    const { gateway, recorder, log } = this.#deps;
+    const { metadata, type, data = {} } = secret;
+    const { namespace = "default" } = metadata;
+    const path = pathOf(metadata);
+    const id = `secret/${path}`;
+    const isMeant = type === TLS_TYPE && metadata.labels?.[LABEL.certificate] === "true";
+    try {
+      if (isGone || !isMeant || isGoing(secret)) {
+        if (!this.#given.delete(id)) return;
+        await gateway.deleteTls(id);
+      } else {
+        const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString("utf8");
+        const pair = { cert: text("tls.crt"), key: text("tls.key") };
+        await gateway.putTls({ is: "certificate", id, namespace, ...pair });
+        this.#given.set(id, { namespace, ...factsOf(pair.cert) });
+      }
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      recorder.record(secret, { type: "Warning", reason: "CertificateNotServed", message: why });
+      log.warn({ secret: path, why }, "a certificate cannot be served");
+      if (this.#given.delete(id)) await gateway.deleteTls(id).catch(() => {});
+    }
+    this.wake(namespace);
+  }
+
+  /** Has our own authority sign one, unless it has: the gateway is told either way. */
+  async #sign(name: string, title: string, hosts: readonly string[]): Promise<void> {
+    const known = this.#own.get(name);
+    if (known !== undefined && known.join() === hosts.join()) return;
+    const { directory, authority, gateway, clock } = this.#deps;
+    const options = { name: join("hosts", name), title, hosts, issuer: authority };
+    const pair = await pairFor(options, { directory, clock });
+    await gateway.putTls({ is: "certificate", id: `own/${name}`, isOwn: true, ...pair });
+    this.#own.set(name, hosts);
+  }
+
+  async #renew(): Promise<void> {
+    for (const [name, hosts] of [...this.#own]) {
+      this.#own.delete(name);
+      await this.#sign(name, hosts[0] ?? name, hosts);
+    }
+  }
+}
+
+/** Whether a name of a certificate, which may begin with a star for one label, is this host. */
+function isMatch(pattern: string, host: string): boolean {
+  if (!pattern.startsWith("*.")) return pattern === host;
+  return host.indexOf(".") > 0 && host.slice(host.indexOf(".")) === pattern.slice(1);
+}
