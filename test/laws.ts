@@ -69,11 +69,5 @@ export const BANS: readonly (readonly [RegExp, string, string])[] = [
   [/\bFIXME\b|\bTODO(?!\()/, "", "write TODO(correctness|hardening|cleanup|coverage)"],
 ];
 
-/** Where tests only compute, and so may share a process: see test/run.ts. */
-export const PURE: readonly string[] = [
-  ...["api", "control", "reconcilers", "scaling", "versions"].map((room) => `src/${room}/`),
-  "test/tidy.test.ts",
-];
-
 export const LINES_MAX = 400;
 export const COLUMNS_MAX = 100;

@@ -1,14 +1,13 @@
 /**
  * `npm test`: all tests, or with `--beside` those beside the code and the law of the house alone.
- * `npm test -- FILE…` runs the files named. Rooms that only compute share one process, which saves
- * the start of a hundred; what starts processes, listens or writes files has one for each file.
+ * `npm test -- FILE…` runs the files named. Those that leave their process as it was share one,
+ * which saves the start of a hundred; the others have one each.
  */
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { PURE } from "./laws.ts";
 
 const { values, positionals } = parseArgs({
   options: { beside: { type: "boolean", default: false } },
@@ -17,15 +16,20 @@ const { values, positionals } = parseArgs({
 const whole = values.beside ? ["test/tidy.test.ts"] : ["test/**/*.test.ts"];
 const wanted = positionals.length > 0 ? positionals : ["src/**/*.test.ts", ...whole];
 const files = globSync(wanted).toSorted();
-const isPure = (file: string) => PURE.some((room) => file.startsWith(room));
+
+/** Hooks of a file would be those of all, and what is told of a process is of one file alone. */
+const ALONE = /\b(before|after)(Each)?\(|child_process|process\.(env|exit|kill|chdir|on)|\/proc\//;
+const ALONE_IN = ["src/runtime/process/", "src/store/", "test/store/"];
+const isAlone = (file: string) =>
+  ALONE_IN.some((folder) => file.startsWith(folder)) || ALONE.test(readFileSync(file, "utf8"));
 
 const env = { NODE_COMPILE_CACHE: join("node_modules", ".cache", "node"), ...process.env };
-const together = start(["--test-isolation=none"], files.filter(isPure), "pipe");
-const apart = start(
-  ["--test-concurrency=2"],
-  files.filter((file) => !isPure(file)),
-  "inherit",
+const together = start(
+  ["--test-isolation=none"],
+  files.filter((file) => !isAlone(file)),
+  "pipe",
 );
+const apart = start(["--test-concurrency=2"], files.filter(isAlone), "inherit");
 const codes = await Promise.all([apart, together]);
 if (files.length === 0) process.stderr.write(`there is no test like ${wanted.join(" ")}\n`);
 process.exitCode = files.length > 0 && codes.every((code) => code === 0) ? 0 : 1;
