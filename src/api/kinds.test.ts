@@ -58,6 +58,10 @@ function baseOf({ kind }: Kind, chance: Chance): object | undefined {
   const { template, traffic } = randomService(chance);
   if (kind === "Service") return { spec: { template, traffic } };
   if (kind === "Configuration") return { spec: { template } };
+  if (kind === "DomainMapping") {
+    const ref = { apiVersion: "serving.knative.dev/v1", kind: "Service", name: "hello" };
+    return { metadata: { name: "shop.example.com" }, spec: { ref } };
+  }
   if (kind === "Revision") return { spec: (template as { readonly spec: unknown }).spec };
   if (kind === "CustomResourceDefinition") return definitionOf(SERVICE);
   if (kind === "RoleBinding" || kind === "ClusterRoleBinding") {

@@ -61,7 +61,12 @@ test("a worker obeys who knows its token, and takes changes on their table alone
   assert.deepEqual(hello, { type: "hello", protocol: PROTOCOL, ...fleet.address, version });
   control.say({ type: "read" });
   const changes = [{ putBackend: backendOf(ID, [a]) }, { putRoute: routeOf(HOST, { [ID]: 100 }) }];
-  assert.deepEqual(await control.hears(), { type: "part", changes });
+  const part = await control.hears();
+  assert(part?.type === "part");
+  assert.deepEqual(
+    part.changes.filter((it) => "putBackend" in it || "putRoute" in it),
+    changes,
+  );
   assert.deepEqual(await control.hears(), { type: "whole", isSettled: false });
 
   const next: Version = { epoch: "mine", number: version.number + 1 };

@@ -42,8 +42,9 @@ test("a snapshot is of one moment, whatever is written and swept meanwhile", asy
   await using restored = await opened("restored.db");
   assert.deepEqual(restored.list(CONFIG_MAP), before);
   await store.compact(store.revision);
+  const live = store.list(CONFIG_MAP).length;
   await store[Symbol.asyncDispose]();
-  assert.equal(revisionsIn("one.db").length, 650, "what was kept for it is swept afterwards");
+  assert.equal(revisionsIn("one.db").length, live, "what was kept for it is swept afterwards");
 });
 
 test("a restored store gives no version that clients of the old one may know", async () => {

@@ -65,8 +65,8 @@ test("with the control process killed, and all of its terminal, instances live o
   const next = await until(runtime, NAME, (it) => it.phase === "ready" && it.restarts === 1);
   assert.notEqual(next.address?.port, instance.address?.port);
   // Nobody saw how, as it was no child of ours.
-  const { at } = next.lastExit ?? {};
-  assert.deepEqual(next.lastExit, { reason: "Unknown", output: all.join("\n"), at });
+  const { at, startedAt } = next.lastExit ?? {};
+  assert.deepEqual(next.lastExit, { reason: "Unknown", output: all.join("\n"), at, startedAt });
 });
 
 test("what our own parent left open in us is not open in instances", async () => {
