@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { signal } from "../base/process.ts";
 import type { Address } from "./front.ts";
-import type { SetLimits } from "./limits.ts";
+import { LIMITS, type SetLimits } from "./limits.ts";
 import { Member, type MemberEvents } from "./member.ts";
 import { PROTOCOL } from "./protocol.ts";
 import { WorkerFiles, type WorkerRecord } from "./worker_files.ts";
@@ -41,6 +41,9 @@ const BACKOFF: Backoff = { firstMs: 50, mostMs: 10_000 };
 /** A worker that lived this long did not end for something that is wrong from the start. */
 const LIVED_MS = 10_000;
 
+/** For a worker whose time to drain is over to end by itself. */
+const LATE_MS = 2_000;
+
 /** From its start to its open port. */
 const START_MS = 20_000;
 
@@ -57,6 +60,7 @@ export class Crew implements AsyncDisposable {
   #tls: Address | undefined;
   readonly #changed: () => void;
   #failures = 0;
+  #replacing: Promise<void> | undefined;
 
   /** `changed` is called when a worker has come or gone. */
   constructor(options: CrewOptions, events: Omit<MemberEvents, "gone">, changed: () => void) {
@@ -126,6 +130,33 @@ export class Crew implements AsyncDisposable {
     const missing = workers - this.#members.size;
     await Promise.all(Array.from({ length: missing }, () => this.#bring()));
     for (const stranger of this.#strangers.splice(0)) this.#retire(stranger);
+  }
+
+  /**
+   * Puts a new worker in the place of each, one after another: the new one serves before the old
+   * one takes no more, and what is open there finishes first. For workers of a newer Varve.
+   */
+  replace(): Promise<void> {
+    this.#replacing ??= this.#replaceAll().finally(() => {
+      this.#replacing = undefined;
+    });
+    return this.#replacing;
+  }
+
+  async #replaceAll(): Promise<void> {
+    const { clock, log, limits } = this.#options;
+    const drainMs = limits?.["drainMs"] ?? LIMITS.drainMs;
+    for (const member of [...this.#members]) {
+      if (this.#closing.signal.aborted) return;
+      if (member.isGone || member.isRetiring) continue;
+      await this.#bring();
+      const { record } = member;
+      log.info({ worker: record.name, pid: record.id.pid }, "worker is replaced: it drains");
+      // It still hears of changes, and counts for instances that wait until nothing is open there.
+      member.isRetiring = true;
+      this.#changed();
+      await end(record, clock, drainMs + LATE_MS);
+    }
   }
 
   /** Ends all workers: each takes no more, and what is open may finish until the deadline. */

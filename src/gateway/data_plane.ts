@@ -49,6 +49,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
       pools.drop(endpoint);
       carriers.drop(endpoint);
       drains.begin(endpoint);
+      plain.leave(endpoint);
     },
   });
   const seats = new Seats({ clock, hold });

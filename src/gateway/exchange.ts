@@ -52,6 +52,11 @@ export class Exchange implements Waiter, Journey {
     return this.#backend;
   }
 
+  /** Who serves it now. */
+  get endpoint(): Endpoint | undefined {
+    return this.#endpoint;
+  }
+
   /** There is a connection to an instance, so the body may be sent. */
   get isReady(): boolean {
     return this.#isReady && this.#carrier !== undefined;

@@ -147,6 +147,24 @@ test("a worker that is killed is missed by nobody else, and a new one has the ta
   assert.deepEqual(new Set((await Promise.all(codes)).map(({ body }) => body)), new Set(["a"]));
 });
 
+test("workers are replaced one by one, and nothing is lost by it", async () => {
+  await using rig = new Rig();
+  const fleet = await rig.start({ workers: 2, limits: { farewellMs: 200 } });
+  await using a = await Instance.start("a");
+  await fleet.putBackend(backendOf(A, [a]));
+  await fleet.putRoute(routeOf(HOST, { [A]: 100 }));
+  const before = pidsOf(fleet.status());
+  await using load = new Load(fleet.address, 8, { host: HOST, method: "POST", body: "x" });
+  await load.goesOn(100);
+  await fleet.replaceWorkers();
+  await load.goesOn(100);
+  await load.stop();
+  const now = pidsOf(fleet.status());
+  assert.equal(now.length, 2);
+  assert(now.every((pid) => !before.includes(pid)));
+  assert.deepEqual([load.failures, [...load.answers.keys()]], [[], ["a"]]);
+});
+
 /** A control process of its own: puts the routes, and then is there until it is killed. */
 function controlScript(home: string, endpoint: EndpointSpec): string {
   return `

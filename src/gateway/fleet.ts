@@ -238,8 +238,13 @@ export class Fleet implements Gateway, AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
   }
 
+  /** Puts a new worker in the place of each, one after another, and nothing is lost by it. */
+  replaceWorkers(): Promise<void> {
+    return this.#crew.replace();
+  }
+
   /** Ends all workers: what is open there may finish until the deadline. Nothing is served then. */
-  stopWorkers(deadlineMs: number = LIMITS.drainMs): Promise<void> {
+  stopWorkers(deadlineMs = this.#options.limits?.["drainMs"] ?? LIMITS.drainMs): Promise<void> {
     return this.#crew.stop(deadlineMs);
   }
 

@@ -79,6 +79,11 @@ const ROWS = {
     "while a worker ends, clients with an idle connection may use it once more",
   ],
   drainMs: [60_000, ms, "for the open requests of a worker that ends"],
+  tunnelDrainMs: [
+    20_000,
+    ms,
+    "over which WebSockets of an instance, or of a worker, that ends are asked to end",
+  ],
   h2StreamsMax: [128, count, "open streams of one connection of HTTP/2"],
   h2FieldsMax: [
     256,

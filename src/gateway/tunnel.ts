@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { Deadlines } from "./deadlines.ts";
+import { AWAY_TO_CLIENT, AWAY_TO_INSTANCE, Frames } from "./frames.ts";
+import { LIMITS } from "./limits.ts";
 
 /** One side: its connection, and what has come there ahead. */
 interface End {
@@ -28,6 +30,12 @@ const PROBE_MS = 30_000;
 export class Tunnel {
   readonly #options: TunnelOptions;
   readonly #deadlines: Deadlines;
+  /** Of a WebSocket, which can be ended between two frames alone. */
+  readonly #toClient = new Frames();
+  readonly #toInstance = new Frames();
+  #isRetiring = false;
+  #hasLeftClient = false;
+  #hasLeftInstance = false;
   #isClientOpen = true;
   #isInstanceOpen = true;
 
@@ -53,14 +61,22 @@ export class Tunnel {
 
   fromClient(bytes: Buffer): void {
     this.#touch();
-    const { client, instance } = this.#options;
-    if (!instance.socket.write(bytes)) client.socket.pause();
+    const { client, instance, isWebSocket } = this.#options;
+    if (this.#hasLeftInstance) return;
+    const end = isWebSocket ? this.#toInstance.feed(bytes) : -1;
+    const isLast = this.#isRetiring && end >= 0;
+    if (!instance.socket.write(isLast ? bytes.subarray(0, end) : bytes)) client.socket.pause();
+    if (isLast) this.#leaveInstance();
   }
 
   fromInstance(bytes: Buffer): void {
     this.#touch();
-    const { client, instance } = this.#options;
-    if (!client.socket.write(bytes)) instance.socket.pause();
+    const { client, instance, isWebSocket } = this.#options;
+    if (this.#hasLeftClient) return;
+    const end = isWebSocket ? this.#toClient.feed(bytes) : -1;
+    const isLast = this.#isRetiring && end >= 0;
+    if (!client.socket.write(isLast ? bytes.subarray(0, end) : bytes)) instance.socket.pause();
+    if (isLast) this.#leaveClient();
   }
 
   clientDrained(): void {
@@ -75,8 +91,36 @@ export class Tunnel {
     this.#sideClosed();
   }
 
-  /** Asks both sides to end. */
-  retire(): void {}
+  /**
+   * Asks both sides of a WebSocket to end, by the frame that says so, between two of theirs:
+   * clients then come again, and to whoever serves now. Of other protocols we do not know how.
+   */
+  retire(): void {
+    if (!this.#options.isWebSocket || this.#isRetiring) return;
+    this.#isRetiring = true;
+    if (this.#toClient.isBetween) this.#leaveClient();
+    if (this.#toInstance.isBetween) this.#leaveInstance();
+    this.#deadlines.set("whole", LIMITS.lingerMs);
+  }
+
+  #leaveClient(): void {
+    this.#hasLeftClient = true;
+    this.#options.client.socket.write(AWAY_TO_CLIENT);
+    this.#endIfLeft();
+  }
+
+  #leaveInstance(): void {
+    this.#hasLeftInstance = true;
+    this.#options.instance.socket.write(AWAY_TO_INSTANCE);
+    this.#endIfLeft();
+  }
+
+  /** Both have been told: their answers are not waited for longer than this. */
+  #endIfLeft(): void {
+    if (this.#hasLeftClient && this.#hasLeftInstance) {
+      this.#deadlines.set("whole", LIMITS.lastWordMs);
+    }
+  }
 
   #instanceClosed(): void {
     if (!this.#isInstanceOpen) return;

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { LogLevel } from "../base/log.ts";
+import { problemOfLimit, type SetLimits } from "../gateway/limits.ts";
 import { ACCESS_SETTINGS, type AccessConfig, readAccess } from "./access_settings.ts";
 import { readTls, TLS_SETTINGS, type TlsConfig } from "./tls_config.ts";
 
@@ -55,6 +56,13 @@ export const SETTINGS: readonly Setting[] = [
     otherwise: "1",
     meaning: "gateway processes; two or more outlive the loss of one, and use more cores",
   },
+  {
+    flag: "gateway-limits",
+    variable: "VARVE_GATEWAY_LIMITS",
+    value: "NAME=N,…",
+    otherwise: "",
+    meaning: "bounds of the gateway other than the usual ones; docs/operating/gateway.md has all",
+  },
   ...ACCESS_SETTINGS,
   {
     flag: "domain-proof",
@@ -100,6 +108,7 @@ export interface Config {
   readonly tls: TlsConfig;
   readonly domain: string;
   readonly workers: number;
+  readonly gatewayLimits: SetLimits;
   readonly access: AccessConfig;
   readonly domainProof: "off" | "dns";
   readonly logLevel: LogLevel;
@@ -140,6 +149,7 @@ export function readConfig(
     tls: readTls({ text, wrong }),
     domain: readDomain(text("domain")),
     workers: readWhole("workers", text("workers")),
+    gatewayLimits: readLimits(text("gateway-limits")),
     domainProof: readProof(text("domain-proof")),
     logLevel: readLevel(text("log-level")),
     leavesRunning: readSwitch("leave-running", text("leave-running")),
@@ -242,6 +252,20 @@ function readWhole(flag: string, text: string): number {
 function readProof(text: string): Config["domainProof"] {
   if (text === "off" || text === "dns") return text;
   throw wrong("domain-proof", text, "want off or dns");
+}
+
+/** "keepAliveMs=30000,queueMax=500": each by its name, in any order. */
+function readLimits(text: string): SetLimits {
+  const limits: Record<string, number> = {};
+  for (const item of text.split(",").filter((one) => one.trim() !== "")) {
+    const [name = "", value = ""] = item.split("=").map((part) => part.trim());
+    const isNumber = /^\d+$/.test(value);
+    if (!isNumber) throw wrong("gateway-limits", item, "want NAME=N with a whole number");
+    const problem = problemOfLimit(name, Number(value));
+    if (problem !== undefined) throw wrong("gateway-limits", item, problem);
+    limits[name] = Number(value);
+  }
+  return limits;
 }
 
 const LEVELS: readonly string[] = ["debug", "info", "warn", "error", "silent"];

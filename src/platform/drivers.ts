@@ -40,7 +40,7 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
     builder: new DiskBuilder({ home: home.builds, images, http, toolPath, ...deps }),
     runtime: new ProcessRuntime({ home: home.runtime, images, toolPath, ...deps }),
     gateway: new Fleet({
-      ...{ home: home.gateway, host, port, workers, ...deps },
+      ...{ home: home.gateway, host, port, workers, limits: config.gatewayLimits, ...deps },
       tls: config.tlsGateway,
       ...(compileCache !== undefined && { compileCache: join(compileCache) }),
     }),

@@ -48,6 +48,8 @@ export interface PlatformDeps {
 /** The whole of Varve, running. Disposing it stops it, as far as the configuration says. */
 export interface Platform extends AsyncDisposable {
   readonly endpoints: Endpoints;
+  /** Puts new gateway workers in the place of those that run, and nothing is lost by it. */
+  replaceWorkers(): Promise<void>;
 }
 
 /** Starts every part in order. When one fails, those before it are stopped again. */
@@ -118,5 +120,6 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   started.use(await startAll(parts));
   const running = started.move();
   const { endpoints } = api;
-  return { endpoints, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const replaceWorkers = () => gateway.replaceWorkers();
+  return { endpoints, replaceWorkers, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
-import { makeLog } from "../base/log.ts";
+import { type Log, makeLog } from "../base/log.ts";
 import { type Config, ConfigError, configHelp, readConfig } from "./config.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
@@ -22,6 +22,7 @@ export async function serve(args: readonly string[], program: string): Promise<n
       log,
     });
     greet(platform);
+    process.on("SIGHUP", () => void replaceWorkers(platform, log));
     if (config.hasSample) deploySample(config, program);
     await stopped;
     log.info({}, "stopping");
@@ -53,6 +54,16 @@ function untilStopped(): Promise<void> {
 
 function greet({ endpoints }: Platform): void {
   process.stdout.write(`API      ${endpoints.api}\nGateway  ${endpoints.gateway}\n`);
+}
+
+/** What an operator asks for by SIGHUP, such as after a newer Varve was put in place. */
+async function replaceWorkers(platform: Platform, log: Log): Promise<void> {
+  try {
+    await platform.replaceWorkers();
+    log.info({}, "all gateway workers are replaced");
+  } catch (thrown) {
+    log.error({ err: thrown }, "could not replace the gateway workers: those that are left go on");
+  }
 }
 
 /** By a command like any other, so that the sample shows nothing that users could not do. */

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Backend } from "../backend.ts";
+import type { Backend, Endpoint } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import type { Course, Special } from "../course.ts";
 import { Deadlines, type Limit } from "../deadlines.ts";
@@ -84,6 +84,11 @@ export class Client implements Caller, Reader, Writer {
   close(): void {
     this.#stop();
     this.#socket.destroySoon();
+  }
+
+  /** Whether it has left HTTP, and speaks to this instance. */
+  isTunnelTo(endpoint: Endpoint): boolean {
+    return this.#tunnel !== undefined && this.#exchange?.endpoint === endpoint;
   }
 
   /** Asks to end what has no end of its own. */
@@ -204,7 +209,6 @@ export class Client implements Caller, Reader, Writer {
     wire.onBytes((bytes) => tunnel.fromInstance(bytes));
     this.#tunnel = tunnel;
     tunnel.start();
-    if (this.#parts.isClosing()) tunnel.retire();
     this.#intake.open();
   }
 
