@@ -3,6 +3,7 @@ import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpClient } from "../base/http_client.ts";
 import type { Log } from "../base/log.ts";
+import type { Seal } from "../base/seal.ts";
 import { DiskBuilder } from "../build/disk_builder.ts";
 import { Fleet } from "../gateway/fleet.ts";
 import { DiskImageStore } from "../oci/disk.ts";
@@ -15,6 +16,7 @@ interface DriverDeps {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
+  readonly seal: Seal;
 }
 
 /** The drivers of this server: which ones they are is decided here, and nowhere else. */

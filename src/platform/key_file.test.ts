@@ -31,6 +31,7 @@ class Place implements AsyncDisposable {
   async open() {
     const vault = await KeyFile.open({ path: this.at("secrets.key"), log: silentLog });
     const store = await openDiskStore({ path: this.at("store.db"), log: silentLog, vault });
+    await vault.settled();
     return { vault, store };
   }
 
@@ -109,7 +110,7 @@ test("after a rotation the new key opens everything, and the old one nothing", a
     await using _store = store;
     for (let times = 0; times < 300; times += 1) await store.put(resourceOf(SECRET, "a"), any);
     await copyFile(place.at("secrets.key"), before);
-    const { id, rows } = await vault.rotate(store);
+    const { id, rows } = await vault.rotate([store]);
     assert.deepEqual([rows, /^[0-9a-f]{16}$/.test(id)], [300, true]);
     await store.put(resourceOf(SECRET, "b"), any);
   }
@@ -129,7 +130,7 @@ test("a rotation that was interrupted is finished by the next start", async () =
     await using _store = store;
     await store.put(resourceOf(SECRET, "a"), any);
     const crash = { reseal: () => Promise.reject(new Error("crash")) };
-    await assert.rejects(vault.rotate(crash), /crash/);
+    await assert.rejects(vault.rotate([crash]), /crash/);
     assert.equal(JSON.parse(await readFile(place.at("secrets.key"), "utf8")).keys.length, 2);
   }
   await using store = (await place.open()).store;

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isMissing, replaceFile } from "../base/durable_file.ts";
 import type { Log } from "../base/log.ts";
 import { read, t } from "../base/schema.ts";
+import type { Seal } from "../base/seal.ts";
 import {
   isCurrentWith,
   newWrappingKey,
@@ -12,6 +13,7 @@ import {
   type WrappingKey,
   wrappingKey,
 } from "../store/vault.ts";
+import type { Part } from "./start_all.ts";
 
 const schema = t.Object({ keys: t.Array(t.Object({ id: t.String(), key: t.String() })) });
 
@@ -20,10 +22,37 @@ interface KeyFileDeps {
   readonly log: Log;
 }
 
-/** Whoever rotates has the store written anew, which this says when it is done. */
-export interface Reseal {
-  /** Answers how many rows were written. */
-  reseal(): Promise<number>;
+/** What is kept of instances is sealed as Secrets are: it has their variables in it. */
+export function instanceSeal(vault: Vault): Seal {
+  const keyOf = (name: string) => `Secret/@instances/${name}`;
+  return {
+    seal: (name, text) => vault.seal(keyOf(name), text),
+    open: (name, text) => vault.open(keyOf(name), text),
+  };
+}
+
+/** Holds what is sealed. */
+export interface Sealed {
+  /** Seals all of it anew. Answers how many texts that were. */
+  reseal(): Promise<number> | number;
+}
+
+/** At a start, when all can be read: finishes what an earlier process has not, a rotation. */
+export class SettledKeys implements Part {
+  readonly #vault: KeyFile;
+  readonly #runtime: Sealed;
+
+  constructor(vault: KeyFile, runtime: Sealed) {
+    this.#vault = vault;
+    this.#runtime = runtime;
+  }
+
+  async start(): Promise<void> {
+    await this.#runtime.reseal();
+    await this.#vault.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** The vault whose keys are in a file. What is first in it seals; others only open. */
@@ -62,6 +91,7 @@ export class KeyFile implements Vault {
     this.#log.info({ path }, "made a key for Secrets: keep a copy of it apart from the backups");
   }
 
+  /** Called once nothing is sealed with earlier keys any more: they are forgotten. */
   async settled(): Promise<void> {
     const { primary, others } = this.#keys;
     if (primary !== undefined && others.length > 0) await this.#keep([primary]);
@@ -71,14 +101,15 @@ export class KeyFile implements Vault {
    * Makes a new key, has everything sealed with it, and forgets the old one. Whenever it is
    * interrupted, the file has all keys that are in use, and the next start goes on.
    */
-  async rotate(store: Reseal): Promise<{ readonly id: string; readonly rows: number }> {
+  async rotate(all: readonly Sealed[]): Promise<{ readonly id: string; readonly rows: number }> {
     const before = this.#rotating;
     const mine = (async () => {
       await before.catch(() => {});
       const { primary, others } = this.#keys;
       const made = newWrappingKey();
       await this.#keep([made, ...(primary === undefined ? [] : [primary]), ...others]);
-      const rows = await store.reseal();
+      let rows = 0;
+      for (const each of all) rows += await each.reseal();
       await this.settled();
       return { id: made.id, rows };
     })();

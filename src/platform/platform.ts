@@ -26,7 +26,7 @@ import { freeMemory } from "./free_memory.ts";
 import { checkRestored, homeAt, makeHome } from "./home.ts";
 import { HostCertificates } from "./host_certificates.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { KeyFile } from "./key_file.ts";
+import { instanceSeal, KeyFile, SettledKeys } from "./key_file.ts";
 import { LocalCache } from "./local_cache.ts";
 import { localClient } from "./local_client.ts";
 import { NodeView } from "./node_view.ts";
@@ -70,7 +70,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   const client = localClient(context);
   const recorder = eventRecorder({ client, ...deps });
   const shared = { client, cache, recorder, ...deps };
-  const { http, ...drivers } = makeDrivers(home, config, deps);
+  const { http, ...drivers } = makeDrivers(home, config, { ...deps, seal: instanceSeal(vault) });
   const { images, builder, runtime, gateway } = started.adopt(drivers, () =>
     http[Symbol.asyncDispose](),
   );
@@ -83,7 +83,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     measure: () => sampler.measure(),
     uploads: uploadsTo(images),
     backups: backupsOf({ home, store, ...deps }),
-    rotateKey: () => vault.rotate(store),
+    rotateKey: () => vault.rotate([store, runtime]),
   });
   const hosts = new HostCertificates({
     ...{ config, gateway, ...shared, authority: credentials.authority },
@@ -102,6 +102,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     images,
     builder,
     runtime,
+    new SettledKeys(vault, runtime),
     gateway,
     new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
     new DefaultNamespace(client),

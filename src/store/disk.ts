@@ -343,7 +343,6 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
       const rows = await store.reseal({ isScrubbed: plain > 0 });
       log.info({ path, rows }, "encrypted Secrets with the key of now");
     }
-    await vault?.settled();
     return store;
   } catch (thrown) {
     file[Symbol.dispose]();

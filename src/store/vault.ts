@@ -19,8 +19,6 @@ export interface Vault {
   isCurrent(key: string, text: string): boolean;
   /** Called once all that is stored could be opened: makes the first key when there is none. */
   begin(): Promise<void>;
-  /** Called once all that is stored is current: keys that are of use no more can go. */
-  settled(): Promise<void>;
 }
 
 export interface VaultKeys {

@@ -9,6 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { LogLine, LogOptions } from "../../base/line_log.ts";
 import type { Log } from "../../base/log.ts";
 import { type ProcessId, processOf } from "../../base/process.ts";
+import type { Seal } from "../../base/seal.ts";
 import type { Digest, ImageStore } from "../../oci/oci.ts";
 import { keyOf } from "../key.ts";
 import { RevisionLogs } from "../revision_logs.ts";
@@ -37,6 +38,8 @@ export interface ProcessRuntimeOptions {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
+  /** For records of instances, which have their variables in them. */
+  readonly seal?: Seal;
   /** Where to find programs, in the form of `PATH`. Instances get it, with Node's own before it. */
   readonly toolPath: string;
   /** A cgroup of version 2 for those of instances. The server's own when left out. */
@@ -103,6 +106,14 @@ export class ProcessRuntime implements Runtime {
     this.#logs.start();
     shared.spools.start();
     await this.#adoptAll(shared);
+  }
+
+  /** Writes the records of all instances anew, sealed as they would be now. */
+  reseal(): number {
+    const { records } = this.#open();
+    const all = records.list();
+    for (const record of all) records.put(record);
+    return all.length;
   }
 
   whyNot(image: Digest): Promise<string | undefined> {
@@ -220,7 +231,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   #share(): Shared {
-    const { home, clock, chance, log, toolPath, cgroupRoot: root } = this.#options;
+    const { home, clock, chance, log, seal, toolPath, cgroupRoot: root } = this.#options;
     const { pidsMax = PIDS_MAX, spoolBytesMax = SPOOL_BYTES_MAX } = this.#options;
     const id = createHash("sha256").update(realpathSync(home)).digest("hex").slice(0, 12);
     const directory = join(home, "output");
@@ -238,7 +249,7 @@ export class ProcessRuntime implements Runtime {
       cgroups: new Cgroups({ name: `varve-${id}`, root, clock }),
       deaths: new Deaths(clock),
       spools: new Spools({ directory, logs: this.#logs, clock, log, spoolBytesMax }),
-      records: new Records(join(home, "instances"), log),
+      records: new Records(join(home, "instances"), { log, seal }),
     };
   }
 

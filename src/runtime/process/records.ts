@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { ProcessId } from "../../base/process.ts";
+import type { Seal } from "../../base/seal.ts";
 import { keyOf } from "../key.ts";
 import type { Exit, InstanceSpec } from "../runtime.ts";
 import type { CgroupPlace } from "./cgroup_tree.ts";
@@ -46,14 +47,22 @@ export interface InstanceRecord {
   readonly isStopping: boolean;
 }
 
+interface RecordsOptions {
+  readonly log: Log;
+  /** Without it, records are stored as they are. */
+  readonly seal: Seal | undefined;
+}
+
 /** A directory per instance, with its record and whatever it writes for itself. */
 export class Records {
   readonly #directory: string;
   readonly #log: Log;
+  readonly #seal: Seal | undefined;
 
-  constructor(directory: string, log: Log) {
+  constructor(directory: string, { log, seal }: RecordsOptions) {
     this.#directory = directory;
     this.#log = log;
+    this.#seal = seal;
   }
 
   start(): void {
@@ -74,7 +83,9 @@ export class Records {
     mkdirSync(path, { recursive: true, mode: 0o711 });
     const file = join(path, "record.json");
     // It has the instance's variables in it, and some of those are secrets.
-    writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+    const text = JSON.stringify(record);
+    const sealed = this.#seal?.seal(keyOf(record.spec.name), text) ?? text;
+    writeFileSync(`${file}.new`, sealed, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
 
@@ -92,7 +103,8 @@ export class Records {
 
   #read(path: string): InstanceRecord | undefined {
     try {
-      const record: InstanceRecord = JSON.parse(readFileSync(join(path, "record.json"), "utf8"));
+      const text = readFileSync(join(path, "record.json"), "utf8");
+      const record: InstanceRecord = JSON.parse(this.#seal?.open(basename(path), text) ?? text);
       if (record.version === 1) return record;
       throw new Error(`its version is ${record.version}, not 1`);
     } catch (err) {
