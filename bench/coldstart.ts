@@ -1,0 +1,189 @@
+/** What a first request waits for: of one that is frozen, of one that is stopped, of many at once. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { REVISION } from "../src/api/revision.ts";
+import { packDirectory } from "../src/base/pack.ts";
+import { serviceFrom, VarveProcess } from "../test/support/varve_process.ts";
+import { claim, elapsedMs, rounded, times } from "./report.ts";
+
+const MANY = Number(process.argv[2] ?? 100);
+const SINGLES = 10;
+const FROZEN_BUDGET_MS = 5;
+const BARE_PORT = 19_081;
+/** The shortest that the autoscaler takes, so that one has not to wait for long. */
+const SCALING = {
+  "autoscaling.knative.dev/window": "6s",
+  "varve.dev/frozen-for": "60s",
+};
+const SERVER = `require("node:http").createServer((_, res) => res.end("hello"))
+  .listen(Number(process.env.PORT));`;
+
+async function main(source: string): Promise<void> {
+  writeFileSync(join(source, "server.js"), SERVER);
+  writeFileSync(join(source, "package.json"), '{"scripts":{"start":"node server.js"}}');
+  const archive = `${source}.tar`;
+  const packed = packDirectory(source);
+  writeFileSync(archive, Buffer.concat(await Array.fromAsync(packed)));
+  const bare = await medianOf(SINGLES, () => bareMs(source));
+  await using varve = await VarveProcess.start();
+  const names = Array.from({ length: MANY + SINGLES }, (_, at) => `s${at}`);
+  await Promise.all(names.map((name) => deploy(varve, name, archive)));
+  const [singles, many] = [names.slice(MANY), names.slice(0, MANY)];
+
+  await untilAll(varve, names, "frozen");
+  const cold: number[] = [];
+  const warm: number[] = [];
+  for (const name of singles) {
+    cold.push(await askMs(varve, name));
+    warm.push(await askMs(varve, name));
+  }
+  const [wake, own] = [median(cold), median(warm)];
+  const kept = wake - own <= FROZEN_BUDGET_MS ? "kept" : "missed";
+  tell(
+    `frozen: first byte after ${rounded(wake)} ms, ${times(wake, own)} the app's own ` +
+      `${rounded(own)} ms; +${rounded(wake - own)} ms, budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
+  );
+  const all = await waveMs(varve, many);
+  tell(`${MANY} frozen at once: all served in ${rounded(all)} ms, budget 500 ms`);
+
+  await untilAll(varve, names, "stopped");
+  const starts: number[] = [];
+  for (const name of singles) starts.push(await askMs(varve, name));
+  const started = median(starts);
+  tell(
+    `stopped: first byte after ${rounded(started)} ms, ${times(started, bare)} bare ` +
+      `\`node server.js\` (${rounded(bare)} ms); +${rounded(started - bare)} ms, budget 150 ms`,
+  );
+  const slow = await waveMs(varve, many);
+  const each = MANY * bare;
+  tell(
+    `${MANY} stopped at once: all served in ${rounded(slow)} ms, ${times(slow, each)} as many ` +
+      `bare starts in turn (${rounded(each)} ms); budget 5,000 ms`,
+  );
+}
+
+/** What the machine was like goes with each figure. */
+function tell(text: string): void {
+  const [load = 0] = loadavg();
+  claim(
+    "coldstart",
+    `${text} [${cpus().length} cores, ${idleness()} idle, load ${load.toFixed(1)}]`,
+  );
+}
+
+let before = cpuTimes();
+
+function cpuTimes() {
+  const all = cpus().map(({ times: it }) => it);
+  const idle = all.reduce((sum, it) => sum + it.idle, 0);
+  const total = all.reduce((sum, it) => sum + it.idle + it.user + it.sys + it.nice + it.irq, 0);
+  return { idle, total };
+}
+
+/** Since it was asked the last time. */
+function idleness(): string {
+  const now = cpuTimes();
+  const share = (now.idle - before.idle) / Math.max(1, now.total - before.total);
+  before = now;
+  return `${Math.round(share * 100)} %`;
+}
+
+async function deploy(varve: VarveProcess, name: string, archive: string): Promise<void> {
+  const draft = serviceFrom(`archive+file://${archive}`, name);
+  const { template } = draft.spec;
+  const annotations = { ...template?.metadata?.annotations, ...SCALING };
+  await varve.client.create({
+    ...draft,
+    spec: { template: { ...template, metadata: { annotations } } },
+  });
+}
+
+async function untilAll(varve: VarveProcess, names: readonly string[], floor: string) {
+  const deadline = performance.now() + 150_000;
+  for (;;) {
+    const { items } = await varve.client.list(REVISION);
+    const resting = items.filter(({ status }) => {
+      const isIdle = status?.desiredReplicas === 0 && status.actualReplicas === 0;
+      const isReady = status?.conditions?.some((it) => it.type === "Ready" && it.status === "True");
+      return isIdle && isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
+    });
+    if (resting.length === names.length) break;
+    const hasFailed = items.some(({ status }) =>
+      status?.conditions?.some((it) => it.type === "Ready" && it.status === "False"),
+    );
+    if (hasFailed || performance.now() > deadline) {
+      const said = JSON.stringify(items.find((it) => !resting.includes(it))?.status, undefined, 1);
+      throw new Error(`${resting.length} are ${floor}, not all; one of the others: ${said}`);
+    }
+    await sleep(500);
+  }
+  idleness();
+}
+
+const agent = new Agent({ keepAlive: true });
+
+async function askMs({ endpoints }: VarveProcess, name: string): Promise<number> {
+  return await elapsedMs(() =>
+    get(Number(new URL(endpoints.gateway).port), `${name}.default.localhost`),
+  );
+}
+
+async function waveMs(varve: VarveProcess, names: readonly string[]): Promise<number> {
+  idleness();
+  return await elapsedMs(() => Promise.all(names.map((name) => askMs(varve, name))));
+}
+
+function get(port: number, host: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const asked = request({ port, agent, headers: { host } }, (answer) => {
+    const isFine = answer.statusCode === 200;
+    answer.resume().once("end", () => {
+      if (isFine) resolve();
+      else reject(new Error(`${host} answers ${answer.statusCode}`));
+    });
+  });
+  asked.once("error", reject).end();
+  return promise;
+}
+
+async function bareMs(directory: string): Promise<number> {
+  const env = { PORT: String(BARE_PORT) };
+  const child = spawn(process.execPath, ["server.js"], { cwd: directory, env });
+  const ms = await elapsedMs(async () => {
+    while (
+      !(await get(BARE_PORT, "x").then(
+        () => true,
+        () => false,
+      ))
+    )
+      await sleep(1);
+  });
+  const exit = once(child, "exit");
+  child.kill();
+  await exit;
+  return ms;
+}
+
+async function medianOf(rounds: number, act: () => Promise<number>): Promise<number> {
+  const all: number[] = [];
+  for (let round = 0; round < rounds; round += 1) all.push(await act());
+  return median(all);
+}
+
+function median(all: readonly number[]): number {
+  return all.toSorted((one, other) => one - other)[all.length >> 1] ?? 0;
+}
+
+const source = mkdtempSync(join(tmpdir(), "varve-bench-"));
+try {
+  await main(source);
+} finally {
+  agent.destroy();
+  rmSync(source, { recursive: true });
+  rmSync(`${source}.tar`, { force: true });
+}
