@@ -6,13 +6,13 @@ import { Agent, request } from "node:http";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { REVISION } from "../src/api/revision.ts";
+import { REVISION, type Revision } from "../src/api/revision.ts";
 import { packDirectory } from "../src/base/pack.ts";
 import { serviceFrom, VarveProcess } from "../test/support/varve_process.ts";
 import { claim, elapsedMs, rounded, times } from "./report.ts";
 
 const MANY = Number(process.argv[2] ?? 100);
-const SINGLES = 10;
+const SINGLES = 20;
 const FROZEN_BUDGET_MS = 5;
 const BARE_PORT = 19_081;
 /** The shortest that the autoscaler takes, so that one has not to wait for long. */
@@ -43,10 +43,11 @@ async function main(source: string): Promise<void> {
     warm.push(await askMs(varve, name));
   }
   const [wake, own] = [median(cold), median(warm)];
+  const best = Math.min(...cold) - Math.min(...warm);
   const kept = wake - own <= FROZEN_BUDGET_MS ? "kept" : "missed";
   tell(
     `frozen: first byte after ${rounded(wake)} ms, ${times(wake, own)} the app's own ` +
-      `${rounded(own)} ms; +${rounded(wake - own)} ms, budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
+      `${rounded(own)} ms; +${rounded(wake - own)} ms (best of each: +${rounded(best)} ms), budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
   );
   const all = await waveMs(varve, many);
   tell(`${MANY} frozen at once: all served in ${rounded(all)} ms, budget 500 ms`);
@@ -113,12 +114,12 @@ async function untilAll(varve: VarveProcess, names: readonly string[], floor: st
       return isIdle && isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
     });
     if (resting.length === names.length) break;
-    const hasFailed = items.some(({ status }) =>
-      status?.conditions?.some((it) => it.type === "Ready" && it.status === "False"),
-    );
-    if (hasFailed || performance.now() > deadline) {
-      const said = JSON.stringify(items.find((it) => !resting.includes(it))?.status, undefined, 1);
-      throw new Error(`${resting.length} are ${floor}, not all; one of the others: ${said}`);
+    const isFailed = ({ status }: Revision) =>
+      status?.conditions?.some((it) => it.type === "Ready" && it.status === "False") === true;
+    const failed = items.find(isFailed);
+    if (failed !== undefined || performance.now() > deadline) {
+      const said = JSON.stringify(failed?.status ?? {}, undefined, 1);
+      throw new Error(`${resting.length} are ${floor}, not all; one that failed: ${said}`);
     }
     await sleep(500);
   }

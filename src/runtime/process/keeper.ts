@@ -98,7 +98,8 @@ export class Keeper {
     this.#record = { ...this.#record, run: thawed };
     this.#show("ready", "");
     this.#probeAnew();
-    this.#note({});
+    // Somebody waits, and who reads on the record that it is frozen will only thaw it once more.
+    this.#options.shared.clock.after(0, () => this.#note({}));
   }
 
   usage(recent: RecentProcesses): Usage | undefined {
