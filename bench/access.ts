@@ -3,8 +3,8 @@ import { defaultBindings, defaultRoles } from "../src/api/default_roles.ts";
 import { checkAllowed } from "../src/server/access/access.ts";
 import { attributesOf } from "../src/server/access/attributes.ts";
 import { Rbac } from "../src/server/access/rbac.ts";
-import { put } from "../src/server/access/test_server.ts";
 import { MemoryStore } from "../src/store/memory.ts";
+import { put } from "../test/support/api_server.ts";
 import { claim, inTurn, rounded } from "./report.ts";
 
 const CALLS = 100_000;

@@ -1,4 +1,4 @@
-/** Hides texts from whoever finds their files. A text is opened under the name it was sealed for. */
+/** Hides texts from whoever finds their files. Each is opened under the name it was sealed for. */
 export interface Seal {
   seal(name: string, text: string): string;
   open(name: string, text: string): string;

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { connect } from "node:tls";
+import { HOSTS, put, TestServer } from "../../../test/support/api_server.ts";
 import { NAMESPACE } from "../../api/namespace.ts";
 import { makeCertificate } from "../../base/certificate.ts";
 import { systemClock } from "../../base/clock.ts";
 import { makeHttpServer } from "../../base/http_server.ts";
 import { auditLine } from "./audit.ts";
-import { HOSTS, put, TestServer } from "./test_server.ts";
 
 const BOB = { user: "bob", groups: ["dev"] };
 const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { AUDIENCE, HOSTS, TestServer } from "../../../test/support/api_server.ts";
 import { makeCertificate } from "../../base/certificate.ts";
 import { systemClock } from "../../base/clock.ts";
 import { HttpClient } from "../../base/http_client.ts";
 import { type Claims, makeSigningKey, readSigningKey, signToken } from "../../base/jwt.ts";
 import { callerOf, type OidcOptions, OidcTokens } from "./oidc.ts";
-import { AUDIENCE, HOSTS, TestServer } from "./test_server.ts";
 
 const OPTIONS: OidcOptions = {
   ...{ issuer: "", clientId: "varve", usernameClaim: "email", usernamePrefix: "" },

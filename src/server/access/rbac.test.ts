@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { put } from "../../../test/support/api_server.ts";
 import { defaultBindings, defaultRoles } from "../../api/default_roles.ts";
 import { groupOf } from "../../api/group.ts";
 import { KINDS } from "../../api/kinds.ts";
@@ -7,7 +8,6 @@ import { MemoryStore } from "../../store/memory.ts";
 import { MASTERS } from "../context.ts";
 import { checkAllowed } from "./access.ts";
 import { Rbac } from "./rbac.ts";
-import { put } from "./test_server.ts";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
 const VERBS = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];

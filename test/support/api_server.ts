@@ -1,19 +1,23 @@
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
-import { defaultBindings, defaultRoles } from "../../api/default_roles.ts";
-import { KINDS } from "../../api/kinds.ts";
-import type { Draft, Resource } from "../../api/meta.ts";
-import { type KeyPair, makeCertificate } from "../../base/certificate.ts";
-import { systemChance } from "../../base/chance.ts";
-import { systemClock } from "../../base/clock.ts";
-import type { HttpServer } from "../../base/http_server.ts";
-import { silentLog } from "../../base/log.ts";
-import { MemoryStore } from "../../store/memory.ts";
-import { type ApiServerDeps, makeApiServer } from "../api_server.ts";
-import { ADMINISTRATOR, type TokenSource, tokenAuthenticator } from "../authentication.ts";
-import type { Caller } from "../context.ts";
-import type { AuditEntry } from "./audit.ts";
-import { Rbac } from "./rbac.ts";
+import { defaultBindings, defaultRoles } from "../../src/api/default_roles.ts";
+import { KINDS } from "../../src/api/kinds.ts";
+import type { Draft, Resource } from "../../src/api/meta.ts";
+import { type KeyPair, makeCertificate } from "../../src/base/certificate.ts";
+import { systemChance } from "../../src/base/chance.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import type { HttpServer } from "../../src/base/http_server.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { AuditEntry } from "../../src/server/access/audit.ts";
+import { Rbac } from "../../src/server/access/rbac.ts";
+import { type ApiServerDeps, makeApiServer } from "../../src/server/api_server.ts";
+import {
+  ADMINISTRATOR,
+  type TokenSource,
+  tokenAuthenticator,
+} from "../../src/server/authentication.ts";
+import type { Caller } from "../../src/server/context.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 
 // For tests: the whole API server on a socket, with a store in memory and the default roles.
 
