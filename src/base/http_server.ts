@@ -169,12 +169,20 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-function makeApp({ tls, bodyBytesMax, headMs = HEAD_MS }: HttpServerOptions): FastifyInstance {
+function makeApp(options: HttpServerOptions): FastifyInstance {
+  const { tls, bodyBytesMax, headMs = HEAD_MS, onError } = options;
   const connectionsCheckingInterval = Math.min(headMs, LOOK_MS);
   const timing = { headersTimeout: headMs, connectionsCheckingInterval, ...UPGRADING };
-  const routerOptions = { maxParamLength: PARAM_CHARS_MAX };
-  const closing = { forceCloseConnections: true, exposeHeadRoutes: false };
-  const shared = { bodyLimit: bodyBytesMax, routerOptions, ...closing };
+  const shared = {
+    ...{ bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false },
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    frameworkErrors: (thrown: Error, request: unknown, reply: unknown) => {
+      // Its types leave open which kind of server it is.
+      const [asked, answering] = [request as FastifyRequest, reply as FastifyReply];
+      const answer = onError(new BadPath(thrown.message), callOf(asked, answering));
+      void send(answering, answer, () => {});
+    },
+  };
   if (tls === undefined) return fastify({ ...shared, http: timing }) as unknown as FastifyInstance;
   const { clientAuthority, ...own } = tls;
   // Who shows no certificate, or another's, is a client like any other: so never reject here.
@@ -222,6 +230,11 @@ export class BodyTooLarge extends Error {
     super(`The body is larger than ${bytesMax} bytes`);
     this.bytesMax = bytesMax;
   }
+}
+
+/** What is thrown for a path that is no path, or has a part that is too long. */
+export class BadPath extends Error {
+  override readonly name = "BadPath";
 }
 
 function translated(thrown: unknown, bytesMax: number): unknown {

@@ -1,8 +1,9 @@
-import { ApiError, statusOf } from "../api/error.ts";
+import { ApiError, brief, statusOf } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
 import { REVIEWS } from "../api/review.ts";
 import {
   type Answer,
+  BadPath,
   BodyTooLarge,
   type Call,
   type HttpServer,
@@ -84,7 +85,7 @@ export function makeApiServer(deps: ApiServerDeps): HttpServer {
     bodyBytesMax: BODY_BYTES_MAX,
     onRequest: (call) => gate.admit(call),
     onError(thrown, call) {
-      const told = thrown instanceof BodyTooLarge ? tooLarge(thrown) : thrown;
+      const told = known(thrown);
       gate.failed(call, told);
       return refusal(told, { call, log: deps.log });
     },
@@ -183,12 +184,20 @@ function refusal(
   const status = statusOf(thrown);
   const { method, path } = call;
   const cause = thrown instanceof Error ? thrown.cause : undefined;
-  if (status.code >= 500 && status.code !== 501)
-    log.error({ err: thrown, method, path }, "a request failed");
+  // Who asks for what is yet to come is told to wait, which is no failure of ours.
+  const isOurs = status.code >= 500 && status.code !== 501 && status.reason !== "Timeout";
+  if (isOurs) log.error({ err: thrown, method, path }, "a request failed");
   else if (cause !== undefined) log.debug({ err: cause, method, path }, "a request was refused");
   const retry = status.details?.retryAfterSeconds;
   const headers = retry === undefined ? {} : { "retry-after": String(retry) };
   return { code: status.code, headers, body: status };
+}
+
+/** What the HTTP server itself refuses, in our words. */
+function known(thrown: unknown): unknown {
+  if (thrown instanceof BodyTooLarge) return tooLarge(thrown);
+  if (!(thrown instanceof BadPath)) return thrown;
+  return new ApiError("BadRequest", `the path cannot be read: ${brief(thrown.message)}`);
 }
 
 function tooLarge({ bytesMax }: BodyTooLarge): ApiError {
