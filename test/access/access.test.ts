@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { REVISION, type Revision } from "../../src/api/revision.ts";
+import { makeCertificateRequest } from "../../src/base/certificate.ts";
 import { commandLine } from "../cli/command_line.ts";
 import { VarveProcess } from "../support/varve_process.ts";
 import { Kubectl, whyNoKubectl } from "./kubectl.ts";
@@ -255,4 +257,57 @@ test("every request is in the audit log: who, what, and what came of it", { skip
   });
   const wrong = entries.find(({ decision }) => decision === "unauthenticated");
   assert.deepEqual([wrong.code, wrong.user], [401, undefined]);
+});
+
+test("kubectl approves a request for a certificate, and reads it", { skip }, async () => {
+  const { request } = await makeCertificateRequest({ name: "carl", organizations: ["dev"] });
+  const asking = (name: string) =>
+    JSON.stringify({
+      ...{ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest" },
+      metadata: { name },
+      spec: {
+        request: Buffer.from(request).toString("base64"),
+        signerName: "kubernetes.io/kube-apiserver-client",
+        expirationSeconds: 3600,
+        usages: ["client auth"],
+      },
+    });
+  await admin.out("create -f -", asking("carl"));
+  assert.match(await admin.out("get csr carl"), /carl .+ varve-admin +60m +Pending/);
+  await admin.out("create clusterrole csrs --verb=get,update --resource=csr,csr/approval");
+  await admin.out("create clusterrolebinding csrs --clusterrole=csrs --user=bob");
+  assert.match(
+    await admin.refusal("certificate approve carl --as=bob"),
+    /user not permitted to approve requests with signerName "kubernetes.io\/kube-apiserver-client"/,
+  );
+  await admin.out("certificate approve carl");
+  assert.match(await admin.out("get csr carl"), /Approved,Issued/);
+  const issued = await admin.out("get csr carl -o jsonpath={.status.certificate}");
+  const { subject, keyUsage, validTo } = new X509Certificate(Buffer.from(issued, "base64"));
+  const lastsMs = Date.parse(validTo) - Date.now();
+  assert.deepEqual([subject, keyUsage], ["O=dev\nCN=carl", ["1.3.6.1.5.5.7.3.2"]]);
+  assert(lastsMs > 3_300_000 && lastsMs <= 3_600_000, validTo);
+  await admin.out("create -f -", asking("dora"));
+  await admin.out("certificate deny dora");
+  assert.match(await admin.out("get csr dora"), /Denied$/);
+});
+
+test("others can ask whose a token is", { skip }, async () => {
+  const token = await admin.out("create token default -n team --audience=vault");
+  const review = (audience: string) =>
+    admin.out(
+      "create -f - -o json --validate=false",
+      JSON.stringify({
+        ...{ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview" },
+        spec: { token, audiences: [audience] },
+      }),
+    );
+  const { spec, status } = JSON.parse(await review("vault"));
+  const { authenticated, audiences, user } = status;
+  assert.deepEqual(
+    [spec.token, authenticated, audiences, user.username],
+    [undefined, true, ["vault"], "system:serviceaccount:team:default"],
+  );
+  const error = "the token is for another audience";
+  assert.deepEqual(JSON.parse(await review("x")).status, { authenticated: false, error });
 });
