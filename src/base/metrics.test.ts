@@ -12,7 +12,7 @@ const FAMILIES: readonly Family[] = [
   },
   { name: "varve_nothing", help: "No samples.", type: "gauge", samples: [] },
   {
-    name: "varve_b_seconds",
+    name: "varve_wait_seconds",
     help: "A histogram.",
     type: "histogram",
     samples: histogramOf({ code: "2xx" }, { bounds: [0.1, 1], counts: [2, 0, 1], sum: 4.5 }),
@@ -23,13 +23,13 @@ const TEXT = `# HELP varve_a_total A "count",\\nin two lines.
 # TYPE varve_a_total counter
 varve_a_total{name="a\\"b\\\\c\\nd"} 3
 varve_a_total 1500000000
-# HELP varve_b_seconds A histogram.
-# TYPE varve_b_seconds histogram
-varve_b_seconds_bucket{code="2xx",le="0.1"} 2
-varve_b_seconds_bucket{code="2xx",le="1"} 2
-varve_b_seconds_bucket{code="2xx",le="+Inf"} 3
-varve_b_seconds_sum{code="2xx"} 4.5
-varve_b_seconds_count{code="2xx"} 3
+# HELP varve_wait_seconds A histogram.
+# TYPE varve_wait_seconds histogram
+varve_wait_seconds_bucket{code="2xx",le="0.1"} 2
+varve_wait_seconds_bucket{code="2xx",le="1"} 2
+varve_wait_seconds_bucket{code="2xx",le="+Inf"} 3
+varve_wait_seconds_sum{code="2xx"} 4.5
+varve_wait_seconds_count{code="2xx"} 3
 `;
 
 test("metrics are written as Prometheus reads them", () => {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Endpoint } from "./backend.ts";
+import type { Course } from "./course.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -86,6 +87,10 @@ export interface Carriers {
 export interface Caller {
   readonly deadlines: Deadlines;
   readonly outgoing: Outgoing;
+  /** What rules and policies have decided; nothing where there are none. */
+  readonly course: Course | undefined;
+  /** The address at the other end of its connection. */
+  readonly address: string;
   /** The body may flow, by `Exchange.send`; or may go on. */
   pull(): void;
   informed(head: AnswerHead): void;

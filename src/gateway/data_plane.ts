@@ -8,6 +8,7 @@ import { Sessions } from "./h2/sessions.ts";
 import { StreamListener } from "./h2/stream_listener.ts";
 import { Hold } from "./hold.ts";
 import { Listener } from "./listener.ts";
+import { Mirrors } from "./mirrors.ts";
 import { Pools as AgentPools } from "./pools.ts";
 import { Seats } from "./seats.ts";
 import { Table } from "./table.ts";
@@ -18,6 +19,8 @@ import { Ways } from "./ways.ts";
 export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly chance: Chance;
+  /** Of the access log; without it there is none. */
+  readonly accessLogPath?: string | undefined;
   readonly isSettled: () => boolean;
   /** Requests are waiting for this backend. */
   readonly waiting: (backend: string) => void;
@@ -44,6 +47,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const table = new Table({
     clock,
     chance,
+    accessLogPath: options.accessLogPath,
     changed: (backend) => hold.serveNext(backend),
     takenOut: (endpoint) => {
       pools.drop(endpoint);
@@ -53,15 +57,17 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     },
   });
   const seats = new Seats({ clock, hold });
-  const { counts } = table;
+  const mirrors = new Mirrors({ clock, seats });
+  const { counts, witness } = table;
   // It is asked where no rule was found, and nowhere else.
   const isKnown = () => {
     counts.unknownHosts += 1;
     return isSettled();
   };
   const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
-  const streams = new StreamListener({ clock, seats, pools, sessions, ...routing });
-  const plain = new Listener({ clock, seats, carriers, ...routing });
+  const shared = { clock, seats, pools, sessions, witness, mirrors };
+  const streams = new StreamListener({ ...shared, ...routing });
+  const plain = new Listener({ clock, seats, carriers, witness, mirrors, ...routing });
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };
   const front = new Front(services);
   const tlsFront = new TlsFront({ ...services, tls: table.tls });

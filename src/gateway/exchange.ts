@@ -3,14 +3,19 @@ import type { Backend, Endpoint, Waiter } from "./backend.ts";
 import type { AnswerHead, Caller, Carrier, Carriers, Journey, Outcome, Wire } from "./caller.ts";
 import type { Limit } from "./deadlines.ts";
 import { LIMITS } from "./limits.ts";
+import type { Copy, Mirrors } from "./mirrors.ts";
 import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "./refusal.ts";
 import type { Seats, Ticket } from "./seats.ts";
 import { CELL, count, countCold, countRequest } from "./tally.ts";
+import { traced, traceparentIn } from "./traced.ts";
+import type { Span, Witness } from "./witness.ts";
 
 export interface ExchangeParts {
   readonly clock: Clock;
   readonly seats: Seats;
   readonly carriers: Carriers;
+  readonly witness: Witness;
+  readonly mirrors: Mirrors;
 }
 
 /**
@@ -40,6 +45,14 @@ export class Exchange implements Waiter, Journey {
   #code = 0;
   /** There was no instance when it came. */
   #isCold = false;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  /** Who gets a copy, where anybody does. */
+  #copy: Copy | undefined;
+  /** The rest is known only while a witness is on. */
+  #span: Span | undefined;
+  #instance: string | undefined;
+  #detail: string | undefined;
 
   constructor(parts: ExchangeParts, caller: Caller, backend: Backend) {
     this.#parts = parts;
@@ -73,6 +86,10 @@ export class Exchange implements Waiter, Journey {
     this.#beganMs = this.#parts.clock.elapsed();
     this.#isCold = endpoints.length === 0;
     load.enter(this.#beganMs);
+    const { witness, mirrors } = this.#parts;
+    const { course, outgoing } = this.#caller;
+    if (course?.mirror !== undefined) this.#copy = mirrors.begin(course.mirror, outgoing);
+    if (witness.isOn) this.#span = witness.begin(traceparentIn(outgoing));
     this.#ask(false);
     if (this.#endpoint === undefined && !this.#isDone()) count(tally, CELL.waited, 1);
   }
@@ -80,11 +97,13 @@ export class Exchange implements Waiter, Journey {
   /** A piece of the caller's body. False: no more until `Caller.pull`. */
   send(bytes: Buffer): boolean {
     if (this.#isIdleLimited) this.#touch();
-    count(this.#backend.tally, CELL.bytesIn, bytes.length);
+    this.#bytesIn += bytes.length;
+    this.#copy?.send(bytes);
     return this.#carrier?.send(bytes) ?? true;
   }
 
   sendEnd(trailers: readonly string[]): void {
+    this.#copy?.end();
     this.#carrier?.sendEnd(trailers);
   }
 
@@ -110,7 +129,11 @@ export class Exchange implements Waiter, Journey {
     const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
     if (this.#hasRetried) carriers.drop(endpoint);
-    const { outgoing } = this.#caller;
+    const span = this.#span;
+    const isTraced = span !== undefined && span.spanId !== "";
+    const { outgoing: sent } = this.#caller;
+    const outgoing = isTraced ? traced(sent, span) : sent;
+    this.#instance = endpoint.name;
     // What is told before `open` has returned finds no carrier yet: the body waits for that.
     const carrier = carriers.open(endpoint, outgoing, this, this.#hasRetried);
     if (this.#endpoint !== endpoint) return;
@@ -163,7 +186,7 @@ export class Exchange implements Waiter, Journey {
 
   received(bytes: Uint8Array, from: number, to: number): boolean {
     if (this.#isIdleLimited) this.#touch();
-    count(this.#backend.tally, CELL.bytesOut, to - from);
+    this.#bytesOut += to - from;
     return this.#isClosed || this.#caller.received(bytes, from, to);
   }
 
@@ -290,6 +313,7 @@ export class Exchange implements Waiter, Journey {
     this.#isAnswered = true;
     this.#isEnded = true;
     this.#code = refusal.code;
+    this.#detail = refusal.detail;
     this.#leave();
     this.#settle();
     this.#caller.refused(refusal);
@@ -309,7 +333,22 @@ export class Exchange implements Waiter, Journey {
   #settle(): void {
     const now = this.#parts.clock.elapsed();
     this.#backend.load.leave(now);
-    countRequest(this.#backend.tally, this.#code, now - this.#beganMs);
+    const { tally } = this.#backend;
+    count(tally, CELL.bytesIn, this.#bytesIn);
+    count(tally, CELL.bytesOut, this.#bytesOut);
+    countRequest(tally, this.#code, now - this.#beganMs);
+    if (this.#copy !== undefined && this.#code === 0) this.#copy.drop();
+    if (this.#parts.witness.isOn) this.#tell(now - this.#beganMs);
+  }
+
+  #tell(ms: number): void {
+    const { method, target, authority } = this.#caller.outgoing;
+    this.#parts.witness.over({
+      ...{ method, target, authority, ms, client: this.#caller.address, code: this.#code },
+      ...{ span: this.#span, revision: this.#backend.id, instance: this.#instance },
+      ...{ bytesIn: this.#bytesIn, bytesOut: this.#bytesOut },
+      ...(this.#detail !== undefined && { detail: this.#detail }),
+    });
   }
 
   #countCold(): void {

@@ -26,10 +26,10 @@ export class Listener {
   #isClosing = false;
 
   constructor(options: ListenerOptions) {
-    const { clock, seats, carriers, rules, isSettled } = options;
+    const { clock, seats, carriers, rules, isSettled, witness, mirrors } = options;
     this.#clock = clock;
     this.#parts = {
-      ...{ clock, seats, carriers, rules, isSettled },
+      ...{ clock, seats, carriers, rules, isSettled, witness, mirrors },
       ...{ head: new Head(), facts: new Facts(), spare: new Head() },
       dateLine: new DateLine(clock),
       isClosing: () => this.#isClosing,

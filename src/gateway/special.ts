@@ -10,11 +10,13 @@ import { pickBackend } from "./pick.ts";
 import type { Refusal } from "./refusal.ts";
 import { pickMirror, type Steered, type Steering, steer } from "./steering.ts";
 import type { Verdict } from "./token_check.ts";
+import type { Witness } from "./witness.ts";
 
 /** What all specials of a worker share. */
 export interface SpecialParts {
   readonly clock: Clock;
   readonly counts: FrontCounts;
+  readonly witness: Witness;
   readonly sets: KeySets;
   /** Proxies whose word about their clients counts. */
   readonly trusted: () => AddressSet;
@@ -60,11 +62,20 @@ export class HostSpecial implements Special {
         ? verdict.refusal
         : guard?.checkClaims(asked, visitor.client, verdict.claims);
     if (refusal !== undefined) {
-      if (asked.isTrial !== true) this.#parts.counts.policyAnswers += 1;
+      if (asked.isTrial !== true) this.#note(asked, visitor, refusal);
       admission.refuse(dressed(refusal, guard?.onAnswer(asked)));
       return;
     }
     if ("claims" in verdict) admission.go(this.#course(asked, visitor, verdict.claims));
+  }
+
+  #note(asked: Asked, { client }: Visitor, { code, detail }: Refusal): void {
+    const { counts, witness } = this.#parts;
+    counts.policyAnswers += 1;
+    if (!witness.isOn) return;
+    const { method, target, host: authority } = asked;
+    const span = witness.begin(asked.header("traceparent"));
+    witness.over({ span, method, target, authority, client, code, detail, ms: 0 });
   }
 
   #course(asked: Asked, { client }: Visitor, claims: Claims | undefined): Course {

@@ -27,6 +27,7 @@ import { HostSpecial, type SpecialParts } from "./special.ts";
 import type { Steering } from "./steering.ts";
 import { withHttps } from "./tls/https.ts";
 import { TlsTable } from "./tls/tls_table.ts";
+import { Witness } from "./witness.ts";
 
 /** What the hot side asks: the host of a request, in lower case, leads to its rule. */
 export type RouteTable = Pick<HostMap<Rule>, "get">;
@@ -51,6 +52,8 @@ const KEY_BYTES = 16;
 export interface TableOptions {
   readonly clock: Clock;
   readonly chance: Chance;
+  /** Of the access log; without it there is none. */
+  readonly accessLogPath?: string | undefined;
   /** There are other endpoints now, or other limits, or the backend is gone. */
   readonly changed: (backend: Backend) => void;
   /** Nothing new is sent there; its open requests go on. */
@@ -75,6 +78,8 @@ export class Table {
   readonly tls: TlsTable;
   /** What belongs to no revision. */
   readonly counts = makeFrontCounts();
+  /** What requests came to is told to it. */
+  readonly witness: Witness;
   /** They remember who has come how often, and which tokens were good. */
   readonly #guards = new Map<string, Guard>();
   #trusted = new AddressSet([]);
@@ -87,10 +92,12 @@ export class Table {
       orders: new Orders(),
       backend: (id) => this.#backends.get(id),
     });
-    const { clock, chance } = options;
+    const { clock, chance, accessLogPath: path } = options;
+    this.witness = new Witness({ clock, chance, counts: this.counts, path });
     this.#special = {
       clock,
       counts: this.counts,
+      witness: this.witness,
       sets: new KeySets(clock),
       trusted: () => this.#trusted,
       newKey: () => chance.token(KEY_BYTES),
@@ -145,6 +152,7 @@ export class Table {
   /** What holds for all hosts. */
   putSettings(settings: GatewaySettings): void {
     this.#settings = settings;
+    this.witness.settings = settings;
     this.#trusted = new AddressSet(settings.trustedProxies ?? []);
   }
 

@@ -15,7 +15,7 @@ import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
  * whether or not a control process is there; then it takes no more and lets what is open finish.
  */
 const [, , argument = "{}"] = process.argv;
-const { host, port, tls, path, limits } = JSON.parse(argument) as WorkerConfig;
+const { host, port, tls, path, accessLogPath, limits } = JSON.parse(argument) as WorkerConfig;
 setLimits(limits);
 const token = process.env[TOKEN_VARIABLE] ?? "";
 const clock = systemClock;
@@ -25,6 +25,7 @@ let address = { host, port, ...(tls && { tls }) };
 const { table, hold, seats, drains, front, tlsFront } = makeDataPlane({
   clock,
   chance: systemChance,
+  accessLogPath,
   isSettled: () => control.isSettled,
   waiting: (backend) => control.tellWaiting(backend),
 });

@@ -9,6 +9,8 @@ export interface WorkerConfig {
   readonly tls?: { readonly host: string; readonly port: number };
   /** The path of the socket on which control reaches it. */
   readonly path: string;
+  /** Of the access log. */
+  readonly accessLogPath?: string;
   /** Those that an operator has set. */
   readonly limits: SetLimits;
 }

@@ -75,6 +75,11 @@ export class WorkerFiles {
     return path;
   }
 
+  /** Of the requests that one slot served; the worker itself bounds it. */
+  accessLogPath(slot: number): string {
+    return join(this.#directory, `access-${slot}.log`);
+  }
+
   write(record: WorkerRecord): void {
     const path = this.#recordPath(record.name);
     writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });

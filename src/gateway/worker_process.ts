@@ -33,7 +33,8 @@ export function startWorker(options: StartOptions): WorkerRecord {
   const name = `worker-${chance.suffix(NAME_CHARS)}`;
   const token = chance.token(TOKEN_BYTES);
   const ports = { host, port, ...(tls && { tls }) };
-  const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits };
+  const accessLogPath = files.accessLogPath(slot);
+  const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits, accessLogPath };
   const log = openSync(files.logPath(slot), "a", 0o600);
   try {
     const child = spawn(nodePath, [...nodeArgs, ENTRY, JSON.stringify(config)], {

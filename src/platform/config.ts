@@ -3,7 +3,9 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { LogLevel } from "../base/log.ts";
 import { problemOfLimit, type SetLimits } from "../gateway/limits.ts";
+import type { GatewaySettings } from "../gateway/route_table.ts";
 import { ACCESS_SETTINGS, type AccessConfig, readAccess } from "./access_settings.ts";
+import { readSight, SIGHT_SETTINGS } from "./sight_config.ts";
 import { readTls, TLS_SETTINGS, type TlsConfig } from "./tls_config.ts";
 
 /** One setting of `varve serve`: how it is given, and what it means. */
@@ -73,6 +75,7 @@ export const SETTINGS: readonly Setting[] = [
       "how a namespace shows that a domain it maps is its own: off, or dns for a TXT record " +
       "_varve.DOMAIN that says namespace=NAMESPACE",
   },
+  ...SIGHT_SETTINGS,
   {
     flag: "log-level",
     variable: "VARVE_LOG_LEVEL",
@@ -106,6 +109,8 @@ export interface Config {
   /** Nothing where there is no TLS. */
   readonly tlsGateway: Address | undefined;
   readonly tls: TlsConfig;
+  /** What holds for all hosts of the gateway. */
+  readonly sight: GatewaySettings;
   readonly domain: string;
   readonly workers: number;
   readonly gatewayLimits: SetLimits;
@@ -147,6 +152,7 @@ export function readConfig(
     gateway: readAddress("gateway", text("gateway")),
     tlsGateway: readTlsAddress(text),
     tls: readTls({ text, wrong }),
+    sight: readSight({ text, wrong }),
     domain: readDomain(text("domain")),
     workers: readWhole("workers", text("workers")),
     gatewayLimits: readLimits(text("gateway-limits")),

@@ -44,6 +44,7 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
     gateway: new Fleet({
       ...{ home: home.gateway, host, port, workers, limits: config.gatewayLimits, ...deps },
       tls: config.tlsGateway,
+      settings: config.sight,
       ...(compileCache !== undefined && { compileCache: join(compileCache) }),
     }),
   };

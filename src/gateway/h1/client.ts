@@ -77,6 +77,14 @@ export class Client implements Caller, Reader, Writer {
     return this.#isPending || this.#exchange?.isReady === false;
   }
 
+  get course(): Course | undefined {
+    return this.#course;
+  }
+
+  get address(): string {
+    return this.#seen.client;
+  }
+
   get outgoing(): Asking {
     return this.#asking as Asking;
   }

@@ -2,15 +2,18 @@ import type { Transform, Writable } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import type { Outcome } from "../attempt.ts";
 import type { Backend, Endpoint, Waiter } from "../backend.ts";
-import type { Course } from "../course.ts";
+import type { Outgoing } from "../caller.ts";
+import { type Course, setHeader } from "../course.ts";
 import { Deadlines, type Limit } from "../deadlines.ts";
 import { answerHeaders, lastValueOf, requestHeaders, trailersOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
+import type { Copy, Mirrors } from "../mirrors.ts";
 import type { Pools } from "../pools.ts";
 import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "../refusal.ts";
 import { bodyTooLarge } from "../refusals_of_policy.ts";
 import type { Seats, Ticket } from "../seats.ts";
 import { CELL, count, countCold, countRequest } from "../tally.ts";
+import { type Span, traceparentOf, type Witness } from "../witness.ts";
 import type { Caller } from "./caller.ts";
 import type { Answer, Errand, ErrandEvents } from "./errand.ts";
 import { PlainErrand } from "./plain_errand.ts";
@@ -22,6 +25,8 @@ export interface CrossingParts {
   readonly seats: Seats;
   readonly pools: Pools;
   readonly sessions: Sessions;
+  readonly witness: Witness;
+  readonly mirrors: Mirrors;
 }
 
 export interface CrossingOptions {
@@ -57,6 +62,11 @@ export class Crossing implements Waiter, ErrandEvents {
   #beganMs = 0;
   #code = 0;
   #bodyBytes = 0;
+  #answerBytes = 0;
+  #copy: Copy | undefined;
+  #span: Span | undefined;
+  #instance: string | undefined;
+  #detail: string | undefined;
   /** There was no instance when it came. */
   #isCold = false;
   #isClosed = false;
@@ -71,6 +81,11 @@ export class Crossing implements Waiter, ErrandEvents {
     const headers = requestHeaders(inbound, client, scheme);
     course?.onRequest?.(headers);
     this.#headers = headers;
+    if (parts.witness.isOn) this.#span = parts.witness.begin(lastValueOf(headers, "traceparent"));
+    const span = this.#span;
+    if (span !== undefined && span.spanId !== "") {
+      setHeader(headers, "traceparent", traceparentOf(span));
+    }
   }
 
   start(): void {
@@ -78,6 +93,8 @@ export class Crossing implements Waiter, ErrandEvents {
     this.#deadlines.set("whole", this.#backend.limits.timeoutMs);
     this.#beganMs = this.#parts.clock.elapsed();
     this.#backend.load.enter(this.#beganMs);
+    const mirror = this.#course?.mirror;
+    if (mirror !== undefined) this.#copy = this.#parts.mirrors.begin(mirror, this.#outgoing());
     const isCold = this.#backend.endpoints.length === 0;
     this.#ask(false);
     if (this.#endpoint !== undefined || this.#isDone()) return;
@@ -94,6 +111,7 @@ export class Crossing implements Waiter, ErrandEvents {
   serve(endpoint: Endpoint): void {
     const { pools, sessions } = this.#parts;
     this.#endpoint = endpoint;
+    this.#instance = endpoint.name;
     if (this.#isCold) countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
     this.#isCold = false;
     // The second time, there is to be no doubt about the connection.
@@ -150,6 +168,7 @@ export class Crossing implements Waiter, ErrandEvents {
     body.once("data", () => errand.bodyBegan());
     body.on("data", (bytes: Buffer) => this.#took(bytes));
     body.once("end", () => {
+      this.#copy?.end();
       const trailers = trailersOf(this.#caller.rawTrailers);
       if (trailers.length > 0) errand.trail(trailers);
       if (isGrpc && !this.#isAnswered) this.#waitForAnswer();
@@ -159,8 +178,8 @@ export class Crossing implements Waiter, ErrandEvents {
 
   #took(bytes: Buffer): void {
     this.#touch();
+    this.#copy?.send(bytes);
     this.#bodyBytes += bytes.length;
-    count(this.#backend.tally, CELL.bytesIn, bytes.length);
     const most = this.#course?.bodyBytesMax;
     if (most === undefined || this.#bodyBytes <= most) return;
     if (this.#isAnswered) this.#cut(bodyTooLarge(most));
@@ -209,7 +228,7 @@ export class Crossing implements Waiter, ErrandEvents {
     let isFlushed = false;
     body.on("data", (bytes: Buffer) => {
       isFlushed = true;
-      count(this.#backend.tally, CELL.bytesOut, bytes.length);
+      this.#answerBytes += bytes.length;
       this.#touch();
     });
     body.once("end", () => {
@@ -315,6 +334,7 @@ export class Crossing implements Waiter, ErrandEvents {
     this.#isAnswered = true;
     this.#isEnded = true;
     this.#code = refusal.code;
+    this.#detail = refusal.detail;
     this.#leave();
     this.#caller.refuse(refusal, this.#course?.onAnswer);
   }
@@ -335,11 +355,33 @@ export class Crossing implements Waiter, ErrandEvents {
     this.#isClosed = true;
     const now = this.#parts.clock.elapsed();
     this.#backend.load.leave(now);
-    countRequest(this.#backend.tally, this.#isEnded ? this.#code : 0, now - this.#beganMs);
+    if (!this.#isEnded) this.#code = 0;
+    if (this.#code === 0) this.#copy?.drop();
+    const { tally } = this.#backend;
+    count(tally, CELL.bytesIn, this.#bodyBytes);
+    count(tally, CELL.bytesOut, this.#answerBytes);
+    countRequest(tally, this.#code, now - this.#beganMs);
+    if (this.#parts.witness.isOn) this.#tell(now - this.#beganMs);
     this.#deadlines.clearAll();
     // All was said and heard: the connection to the instance may serve the next.
     if (this.#isEnded && this.#caller.isWhole) return;
     this.#leave();
+  }
+
+  #outgoing(): Outgoing {
+    const headers = () => this.#headers;
+    return { ...this.#caller.inbound, text: "", headers };
+  }
+
+  #tell(ms: number): void {
+    const { inbound, client } = this.#caller;
+    const { method, target, authority } = inbound;
+    this.#parts.witness.over({
+      ...{ method, target, authority, ms, client, code: this.#code, span: this.#span },
+      ...{ revision: this.#backend.id, instance: this.#instance },
+      ...{ bytesIn: this.#bodyBytes, bytesOut: this.#answerBytes },
+      ...(this.#detail !== undefined && { detail: this.#detail }),
+    });
   }
 
   #leave(): void {

@@ -1,0 +1,90 @@
+import { closeSync, existsSync, fstatSync, openSync, renameSync, write } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+
+export interface AccessLogOptions {
+  readonly clock: Clock;
+  /** The newest file; older ones have `.1` to `.4` behind it. */
+  readonly path: string;
+  /** A line was lost: it came faster than the disk could take it. */
+  readonly dropped: () => void;
+}
+
+const FILE_BYTES_MAX = 32 * 1024 * 1024;
+const FILES_MAX = 5;
+/** What may wait for the disk. */
+const WAITING_CHARS_MAX = 2 * 1024 * 1024;
+const FLUSH_MS = 200;
+
+/**
+ * Lines on their way to a file, bounded in memory and on disk. Requests never wait for it: what
+ * cannot be kept is lost, and counted.
+ */
+export class AccessLog {
+  readonly #options: AccessLogOptions;
+  #lines: string[] = [];
+  #chars = 0;
+  #fd: number | undefined;
+  #bytes = 0;
+  #isWriting = false;
+  #isDue = false;
+
+  constructor(options: AccessLogOptions) {
+    this.#options = options;
+  }
+
+  add(line: string): void {
+    if (this.#chars + line.length > WAITING_CHARS_MAX) {
+      this.#options.dropped();
+      return;
+    }
+    this.#lines.push(line);
+    this.#chars += line.length;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#options.clock.after(FLUSH_MS, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isDue = false;
+    if (this.#isWriting || this.#lines.length === 0) return;
+    const bytes = Buffer.from(`${this.#lines.join("\n")}\n`);
+    const count = this.#lines.length;
+    this.#lines = [];
+    this.#chars = 0;
+    try {
+      this.#write(bytes, count);
+    } catch {
+      this.#lose(count);
+    }
+  }
+
+  #write(bytes: Buffer, count: number): void {
+    this.#isWriting = true;
+    write(this.#open(bytes.length), bytes, (error) => {
+      this.#isWriting = false;
+      if (error !== null) this.#lose(count);
+      this.#bytes += bytes.length;
+      this.#flush();
+    });
+  }
+
+  #lose(count: number): void {
+    this.#isWriting = false;
+    for (let at = 0; at < count; at += 1) this.#options.dropped();
+  }
+
+  #open(more: number): number {
+    if (this.#fd !== undefined && this.#bytes + more <= FILE_BYTES_MAX) return this.#fd;
+    const { path } = this.#options;
+    if (this.#fd !== undefined) {
+      closeSync(this.#fd);
+      for (let age = FILES_MAX - 1; age > 0; age -= 1) {
+        const newer = age === 1 ? path : `${path}.${age - 1}`;
+        if (existsSync(newer)) renameSync(newer, `${path}.${age}`);
+      }
+    }
+    this.#fd = openSync(path, "a", 0o600);
+    this.#bytes = fstatSync(this.#fd).size;
+    return this.#fd;
+  }
+}

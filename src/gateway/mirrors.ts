@@ -1,0 +1,141 @@
+import { Agent, request } from "node:http";
+import type { Clock } from "../base/clock.ts";
+import type { Backend, Endpoint, Waiter } from "./backend.ts";
+import type { Outgoing } from "./caller.ts";
+import { removeHeader } from "./course.ts";
+import type { Seats, Ticket } from "./seats.ts";
+import { CELL, count } from "./tally.ts";
+
+export interface MirrorsOptions {
+  readonly clock: Clock;
+  readonly seats: Seats;
+}
+
+/** Copies that are on their way at once; more are dropped. */
+const OPEN_MAX = 64;
+/** Requests with a longer body are not copied. */
+const BODY_BYTES_MAX = 1024 * 1024;
+/** For the whole of a copy, the wait for an instance included. */
+const COPY_MS = 30_000;
+
+/**
+ * Sends copies of requests to revisions that are being tried. Nobody waits for a copy, its answer
+ * is thrown away, and whatever goes wrong with it is counted and no more.
+ */
+export class Mirrors {
+  readonly #options: MirrorsOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: OPEN_MAX });
+  #open = 0;
+
+  constructor(options: MirrorsOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a copy; its body, if there is one, follows. Nothing when there is no room. */
+  begin(backend: Backend, outgoing: Outgoing): Copy | undefined {
+    const isFit = backend.protocol === "http1" && outgoing.upgrade === undefined;
+    if (!isFit || backend.isGone || this.#open >= OPEN_MAX) {
+      count(backend.tally, CELL.mirrorsDropped, 1);
+      return undefined;
+    }
+    this.#open += 1;
+    const ended = () => {
+      this.#open -= 1;
+    };
+    const copy = new Copy({ ...this.#options, agent: this.#agent, backend, outgoing, ended });
+    if (!outgoing.hasBody) copy.end();
+    return copy;
+  }
+}
+
+interface CopyOptions extends MirrorsOptions {
+  readonly agent: Agent;
+  readonly backend: Backend;
+  readonly outgoing: Outgoing;
+  readonly ended: () => void;
+}
+
+/** One copy: kept until it is whole, then sent when there is an instance for it. */
+export class Copy implements Waiter {
+  readonly #options: CopyOptions;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #ticket: Ticket;
+  #late: Disposable | undefined;
+  #isOver = false;
+
+  constructor(options: CopyOptions) {
+    this.#options = options;
+  }
+
+  /** A piece of the body, only lent. */
+  send(bytes: Buffer): void {
+    if (this.#isOver) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > BODY_BYTES_MAX) this.drop();
+    else this.#pieces.push(Buffer.from(bytes));
+  }
+
+  /** The body is whole: from now on nothing of the request is needed. */
+  end(): void {
+    if (this.#isOver) return;
+    const { clock, seats, backend } = this.#options;
+    this.#late = clock.after(COPY_MS, () => this.drop());
+    this.#ticket = seats.ask(backend, this);
+  }
+
+  /** The request itself was not whole, or the copy cannot be. */
+  drop(): void {
+    if (this.#isOver) return;
+    const { seats, backend } = this.#options;
+    count(backend.tally, CELL.mirrorsDropped, 1);
+    seats.leave(backend, this.#ticket);
+    this.#finish();
+  }
+
+  refuse(): void {
+    this.drop();
+  }
+
+  serve(endpoint: Endpoint): void {
+    const { seats, agent, backend, outgoing } = this.#options;
+    // The ticket is only known when `ask` has returned.
+    queueMicrotask(() => {
+      const giveBack = () => seats.giveBack(endpoint, this.#ticket);
+      if (this.#isOver) {
+        giveBack();
+        return;
+      }
+      const { host, port } = endpoint;
+      const { method, target: path } = outgoing;
+      const sent = request({ host, port, method, path, agent, headers: this.headers });
+      sent.setTimeout(COPY_MS, () => sent.destroy());
+      sent.on("response", (answer) => answer.resume());
+      sent.on("error", () => count(backend.tally, CELL.mirrorsDropped, 1));
+      sent.on("close", () => {
+        giveBack();
+        this.#finish();
+      });
+      sent.end(Buffer.concat(this.#pieces));
+      count(backend.tally, CELL.mirrored, 1);
+    });
+  }
+
+  /** What an instance of the copy is told: all of it, and that it is a copy. */
+  get headers(): string[] {
+    const headers = [...this.#options.outgoing.headers()];
+    for (const name of ["transfer-encoding", "content-length", "connection", "expect"]) {
+      removeHeader(headers, name);
+    }
+    headers.push("Content-Length", String(this.#bytes), "Varve-Mirror", "true");
+    return headers;
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#late?.[Symbol.dispose]();
+    this.#pieces = [];
+    this.#options.ended();
+  }
+}

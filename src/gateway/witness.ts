@@ -1,0 +1,168 @@
+import type { Chance } from "../base/chance.ts";
+import { type Clock, microTimestampOf } from "../base/clock.ts";
+import { AccessLog } from "./access_log.ts";
+import type { FrontCounts } from "./front_counts.ts";
+import type { GatewaySettings } from "./route_table.ts";
+import { type Attribute, SpanExport } from "./span_export.ts";
+
+/** Where a request stands in a trace (W3C Trace Context). */
+export interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentId: string | undefined;
+  readonly isSampled: boolean;
+}
+
+/** What is known of a request when it is over. */
+export interface Witnessed {
+  readonly span: Span | undefined;
+  readonly ms: number;
+  /** 0 when there was no answer. */
+  readonly code: number;
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly client: string;
+  readonly revision?: string;
+  readonly instance?: string | undefined;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+  /** Of a refusal: what the client was told. */
+  readonly detail?: string;
+}
+
+export interface WitnessOptions {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly counts: FrontCounts;
+  /** Of the access log; without it there is none. */
+  readonly path: string | undefined;
+}
+
+const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+const SAMPLED = 1;
+const TRACE_BYTES = 16;
+const SPAN_BYTES = 8;
+
+/** Writes down what requests came to, where that is asked for: as lines, and as spans. */
+export class Witness {
+  readonly #options: WitnessOptions;
+  readonly #log: AccessLog | undefined;
+  readonly #spans: SpanExport;
+  #settings: GatewaySettings = {};
+  #due = 0;
+  /** Whether anybody wants to know: what the path of a request asks first. */
+  isOn = false;
+
+  constructor(options: WitnessOptions) {
+    this.#options = options;
+    const { clock, counts, path } = options;
+    const dropped = () => {
+      counts.logDropped += 1;
+    };
+    this.#log = path === undefined ? undefined : new AccessLog({ clock, path, dropped });
+    this.#spans = new SpanExport({
+      clock,
+      sent: (spans) => {
+        counts.spansSent += spans;
+      },
+      dropped: (spans) => {
+        counts.spansDropped += spans;
+      },
+    });
+  }
+
+  set settings(settings: GatewaySettings) {
+    this.#settings = settings;
+    this.#spans.settings = settings.tracing;
+    const hasLog = settings.accessLog !== undefined && this.#log !== undefined;
+    this.isOn = hasLog || settings.tracing !== undefined;
+  }
+
+  /** The span of a request that says this of its own; nothing where nobody collects them. */
+  begin(traceparent: string | undefined): Span | undefined {
+    const { tracing } = this.#settings;
+    const [, traceId, parentId, flags] = TRACEPARENT.exec(traceparent ?? "") ?? [];
+    const isGood = traceId !== undefined && /[1-9a-f]/.test(traceId);
+    if (tracing === undefined) {
+      if (!isGood) return undefined;
+      return { traceId, spanId: "", parentId, isSampled: false };
+    }
+    const { chance } = this.#options;
+    const isSampled = isGood
+      ? (Number.parseInt(flags ?? "0", 16) & SAMPLED) === SAMPLED
+      : chance.fraction() < tracing.sample;
+    const ids = { traceId: isGood ? traceId : this.#id(TRACE_BYTES), spanId: this.#id(SPAN_BYTES) };
+    return { ...ids, parentId: isGood ? parentId : undefined, isSampled };
+  }
+
+  /** HOT where it is on: a request is over. */
+  over(it: Witnessed): void {
+    const { accessLog } = this.#settings;
+    if (accessLog !== undefined && this.#log !== undefined) {
+      const isFailure = it.code === 0 || it.code >= 500;
+      this.#due += accessLog.sample;
+      const isDue = this.#due >= 1;
+      if (isDue) this.#due -= 1;
+      if (isDue || isFailure) this.#log.add(this.#lineOf(it));
+    }
+    const { span } = it;
+    if (span?.isSampled === true && span.spanId !== "") this.#export(it, span);
+  }
+
+  #lineOf(it: Witnessed): string {
+    const query = it.target.indexOf("?");
+    return JSON.stringify({
+      time: microTimestampOf(this.#options.clock.now()),
+      method: it.method,
+      host: it.authority,
+      // Queries hold tokens more often than they help.
+      path: query < 0 ? it.target : it.target.slice(0, query),
+      status: it.code,
+      ms: Math.round(it.ms * 1000) / 1000,
+      client: it.client,
+      revision: it.revision,
+      instance: it.instance,
+      in: it.bytesIn,
+      out: it.bytesOut,
+      trace: it.span?.traceId,
+      refusal: it.detail,
+    });
+  }
+
+  #export(it: Witnessed, span: Span): void {
+    const endMs = this.#options.clock.now();
+    const text = (key: string, value: string | undefined): readonly Attribute[] =>
+      value === undefined ? [] : [{ key, value: { stringValue: value } }];
+    const { traceId, spanId, parentId } = span;
+    this.#spans.add({
+      ...{ traceId, spanId, kind: 2, name: it.method },
+      ...(parentId !== undefined && { parentSpanId: parentId }),
+      startTimeUnixNano: nano(endMs - it.ms),
+      endTimeUnixNano: nano(endMs),
+      attributes: [
+        ...text("http.request.method", it.method),
+        ...text("url.path", it.target.split("?")[0]),
+        ...text("server.address", it.authority),
+        ...text("client.address", it.client),
+        ...text("varve.revision", it.revision),
+        ...text("varve.instance", it.instance),
+        { key: "http.response.status_code", value: { intValue: String(it.code) } },
+      ],
+      status: { code: it.code === 0 || it.code >= 500 ? 2 : 0 },
+    });
+  }
+
+  #id(bytes: number): string {
+    return Buffer.from(this.#options.chance.token(bytes), "base64url").toString("hex");
+  }
+}
+
+/** What an instance is told of the span that its own are part of. */
+export function traceparentOf({ traceId, spanId, isSampled }: Span): string {
+  return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
+}
+
+function nano(ms: number): string {
+  return `${BigInt(Math.round(ms * 1000)) * 1000n}`;
+}
