@@ -13,11 +13,24 @@ export interface ClientBed extends AsyncDisposable {
   compact(): Promise<void>;
 }
 
+export interface SuiteOptions {
+  /** Why all of it is left out, when it is. */
+  readonly skip?: string | false;
+  /** What this server cannot be made to do in a test. */
+  readonly except?: readonly (keyof typeof TITLES)[];
+}
+
 /** What every `Client` does: told once, and held against each way of reaching a server. */
-export function clientSuite(name: string, makeBed: () => Promise<ClientBed>): void {
+export function clientSuite(
+  name: string,
+  makeBed: () => Promise<ClientBed>,
+  { skip = false, except = [] }: SuiteOptions = {},
+): void {
   const tests = { reads, writes, conflicts, patches, statuses, deletes, selects, ...watches };
   for (const [title, act] of Object.entries(tests)) {
-    test(`${name}: ${TITLES[title as keyof typeof TITLES]}`, async () => {
+    const key = title as keyof typeof TITLES;
+    const isLeftOut = skip || (except.includes(key) && "no test can have this server do that");
+    test(`${name}: ${TITLES[key]}`, { skip: isLeftOut }, async () => {
       await using bed = await makeBed();
       await act(bed);
     });
