@@ -9,8 +9,10 @@ const DNS_1035 =
   "a DNS-1035 label is lower-case letters, digits and '-', " +
   "begins with a letter and ends with a letter or digit";
 const SUBDOMAIN =
-  "a lowercase RFC 1123 subdomain is lower-case letters, digits, '-' and '.', " +
-  "and each part begins and ends with a letter or digit";
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or " +
+  "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex " +
+  "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?" +
+  "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const WORD = "must be letters, digits, '-', '_' and '.', and begin and end with a letter or digit";
 
 const owner = { apiVersion: "v1", kind: "A", name: "a", uid: "1" };

@@ -58,8 +58,10 @@ test("the rules say what they ask for", () => {
   );
   assert.equal(
     whyBadName("subdomain", "A"),
-    "a lowercase RFC 1123 subdomain is lower-case letters, digits, '-' and '.', " +
-      "and each part begins and ends with a letter or digit",
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or " +
+      "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex " +
+      "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?" +
+      "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
   );
   assert.equal(whyBadName("label", long(64)), "must be no more than 63 characters, has 64");
 });

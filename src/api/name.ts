@@ -26,9 +26,12 @@ const RULES = {
   subdomain: {
     pattern: SUBDOMAIN,
     lengthMax: 253,
+    // To the letter, as tools look for it.
     says:
-      "a lowercase RFC 1123 subdomain is lower-case letters, digits, '-' and '.', " +
-      "and each part begins and ends with a letter or digit",
+      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or " +
+      "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex " +
+      "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?" +
+      "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
   },
   path: {
     pattern: SEGMENT,

@@ -11,8 +11,10 @@ interface Case {
 }
 
 const SUBDOMAIN =
-  "a lowercase RFC 1123 subdomain is lower-case letters, digits, '-' and '.', " +
-  "and each part begins and ends with a letter or digit";
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or " +
+  "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex " +
+  "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?" +
+  "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 const REFUSED: readonly Case[] = [
   ...[undefined, null, []].map((containers) => ({
