@@ -36,6 +36,8 @@ export interface Endpoint {
   openMax: number;
   /** `down` after it refused a connection; `suspect` when it may be tried again, by one request. */
   trust: "good" | "suspect" | "down";
+  /** Whether it has come just now; is given more from moment to moment; or is as any other. */
+  age: "new" | "warming" | "grown";
   /** Connections in a row that it has broken before it answered. */
   broken: number;
   /** How often in a row it was found down: each pause is longer than the one before. */
@@ -59,7 +61,7 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
-  const state = { open: 0, openMax: openMaxOf(backend), trust: "good" } as const;
+  const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
   const counts = { broken: 0, downs: 0, isDraining: false };
   return { name, host, port, backend, ...state, ...counts };
 }

@@ -48,7 +48,10 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     clock,
     chance,
     accessLogPath: options.accessLogPath,
-    changed: (backend) => hold.serveNext(backend),
+    changed: (backend) => {
+      hold.warm(backend);
+      hold.serveNext(backend);
+    },
     takenOut: (endpoint) => {
       pools.drop(endpoint);
       carriers.drop(endpoint);

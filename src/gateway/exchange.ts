@@ -180,7 +180,10 @@ export class Exchange implements Waiter, Journey {
     if (head.isStream) deadlines.clear("whole");
     if (this.#isIdleLimited) this.#touch();
     const endpoint = this.#endpoint;
-    if (endpoint !== undefined && endpoint.broken > 0) endpoint.broken = 0;
+    if (endpoint !== undefined && endpoint.broken > 0) {
+      endpoint.broken = 0;
+      this.#parts.seats.trust(endpoint, this.#ticket);
+    }
     this.#caller.answered(head, this.#backend.revision);
   }
 

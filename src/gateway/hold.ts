@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type Backend, type Endpoint, openMaxOf, type Waiter } from "./backend.ts";
+import { knock } from "./knock.ts";
 import { LIMITS } from "./limits.ts";
 import { pickEndpoint } from "./pick.ts";
 import type { Place as PlaceOf } from "./wait_list.ts";
@@ -11,6 +12,10 @@ export interface HoldOptions {
   /** The last request of one that was taken out is done. */
   readonly emptied: (endpoint: Endpoint) => void;
 }
+
+/** A new instance may serve 1, 2, 4 … at once, and from this on as many as any. */
+const GROWN = 128;
+const GROWTHS = Math.log2(GROWN);
 
 /** Where one who asked stands in the queue, if it does. */
 export type Place = PlaceOf<Waiter> | undefined;
@@ -79,23 +84,68 @@ export class Hold {
     }
   }
 
-  /** It refused a connection: leaves it alone for a while, and then tries it with one request. */
+  /**
+   * It refused connections, or broke them: leaves it alone for a while, knocks until it accepts a
+   * connection, and then tries it with one request. Each pause is twice the one before.
+   */
   distrust(endpoint: Endpoint): void {
     if (endpoint.isDraining || endpoint.trust === "down") return;
     endpoint.trust = "down";
     endpoint.openMax = 0;
-    this.#options.clock.after(LIMITS.downMs, () => {
+    this.#knockLater(endpoint);
+  }
+
+  /** New ones beside others get their share step by step, for they may have to warm up. */
+  warm(backend: Backend): void {
+    const { slowStartMs } = LIMITS;
+    const { endpoints } = backend;
+    const hasOthers = endpoints.some(({ age }) => age !== "new");
+    for (const endpoint of endpoints) {
+      if (endpoint.age !== "new") continue;
+      const isSlow = hasOthers && slowStartMs > 0 && endpoint.trust === "good";
+      endpoint.age = isSlow ? "warming" : "grown";
+      if (isSlow) this.#grow(endpoint, 1);
+    }
+  }
+
+  #grow(endpoint: Endpoint, openMax: number): void {
+    const most = openMaxOf(endpoint.backend);
+    const isGrown = openMax >= Math.min(most, GROWN);
+    if (endpoint.isDraining || endpoint.age !== "warming") return;
+    if (endpoint.trust === "good") endpoint.openMax = isGrown ? most : openMax;
+    this.serveNext(endpoint.backend);
+    if (isGrown) endpoint.age = "grown";
+    else {
+      const next = () => this.#grow(endpoint, openMax * 2);
+      this.#options.clock.after(LIMITS.slowStartMs / GROWTHS, next);
+    }
+  }
+
+  #knockLater(endpoint: Endpoint): void {
+    const ms = Math.min(LIMITS.downMs * 2 ** endpoint.downs, LIMITS.downMsMax);
+    endpoint.downs += 1;
+    this.#options.clock.after(ms, () => {
       if (endpoint.isDraining || endpoint.trust !== "down") return;
-      endpoint.trust = "suspect";
-      endpoint.openMax = Math.min(endpoint.open + 1, openMaxOf(endpoint.backend));
-      this.serveNext(endpoint.backend);
+      knock(endpoint, this.#options.clock, (isUp) => {
+        if (endpoint.isDraining || endpoint.trust !== "down") return;
+        if (isUp) this.#suspect(endpoint);
+        else this.#knockLater(endpoint);
+      });
     });
   }
 
-  /** It accepted a connection, so whatever it was is over. */
+  #suspect(endpoint: Endpoint): void {
+    endpoint.trust = "suspect";
+    endpoint.openMax = Math.min(endpoint.open + 1, openMaxOf(endpoint.backend));
+    this.serveNext(endpoint.backend);
+  }
+
+  /** It accepted a connection, so it is up; one that broke them has to answer first. */
   trust(endpoint: Endpoint): void {
     if (endpoint.trust === "good" || endpoint.isDraining) return;
+    if (endpoint.broken >= LIMITS.brokenMax) return;
     endpoint.trust = "good";
+    endpoint.downs = 0;
     endpoint.openMax = openMaxOf(endpoint.backend);
     this.serveNext(endpoint.backend);
   }

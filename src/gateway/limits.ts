@@ -66,7 +66,7 @@ const ROWS = {
   downMsMax: [5_000, ms, "the longest of these pauses"],
   brokenMax: [5, count, "connections in a row that an instance may break before it is left alone"],
   slowStartMs: [
-    0,
+    2_000,
     { least: 0, most: DAY_MS },
     "a new instance beside others gets its full share only after this; 0: at once",
   ],

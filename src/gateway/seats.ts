@@ -100,6 +100,12 @@ export class Seats {
   blame(endpoint: Endpoint, ticket: Ticket): void {
     endpoint.broken += 1;
     if (endpoint.broken < LIMITS.brokenMax) return;
+    const { endpoints } = endpoint.backend;
+    // Without another, a bad one is better than none.
+    if (!endpoints.some((one) => one !== endpoint && one.trust === "good")) {
+      endpoint.broken = 0;
+      return;
+    }
     count(endpoint.backend.tally, CELL.ejections, 1);
     this.distrust(endpoint, ticket);
   }

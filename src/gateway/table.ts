@@ -285,7 +285,8 @@ export class Table {
     backend.endpoints = now;
     if (backend.next >= now.length) backend.next = 0;
     for (const endpoint of now) {
-      if (endpoint.trust === "good") endpoint.openMax = openMaxOf(backend);
+      if (endpoint.trust === "good" && endpoint.age !== "warming")
+        endpoint.openMax = openMaxOf(backend);
     }
     const stay = new Set(now);
     for (const endpoint of before) if (!stay.has(endpoint)) this.#takeOut(endpoint);
