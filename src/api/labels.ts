@@ -36,6 +36,8 @@ export const ANNOTATION = {
   httpProtocol: "networking.knative.dev/http-protocol",
   /** "true": no authority is asked for a certificate, and nothing is redirected. */
   disableTls: "networking.knative.dev/disable-external-domain-tls",
+  /** On a Secret: the host whose certificate was got for it, and is renewed. */
+  acmeHost: "varve.dev/acme-host",
   /** On a template: where its code comes from, as `api/source.ts` reads it. */
   source: "varve.dev/source",
   /** On a template: what the source was called by who deployed it, such as a path. */

@@ -61,6 +61,50 @@ export async function makeCertificate(options: CertificateOptions): Promise<KeyP
   return { cert: cert.toString("pem"), key: await writeKey(keys.privateKey) };
 }
 
+export interface HostRequest {
+  /** PKCS #10, in DER form. */
+  readonly csr: Uint8Array;
+  readonly key: string;
+}
+
+/** Makes a key, and asks with it for a certificate for hosts. */
+export async function makeHostRequest(hosts: readonly string[]): Promise<HostRequest> {
+  await import("reflect-metadata");
+  const x509 = await import("@peculiar/x509");
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const names = hosts.map((value) => ({ type: "dns" as const, value }));
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    keys,
+    signingAlgorithm: ALGORITHM,
+    extensions: [new x509.SubjectAlternativeNameExtension(names)],
+  });
+  return { csr: new Uint8Array(request.rawData), key: await writeKey(keys.privateKey) };
+}
+
+/** The object identifier of the proof in a certificate (RFC 8737, 3). */
+const ACME_PROOF = "1.3.6.1.5.5.7.1.31";
+const OCTET_STRING = 4;
+
+/** A certificate of no authority that proves by a digest that whoever shows it has the host. */
+export async function makeProof(host: string, digest: Buffer, nowMs: number): Promise<KeyPair> {
+  await import("reflect-metadata");
+  const x509 = await import("@peculiar/x509");
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const proof = Uint8Array.from([OCTET_STRING, digest.length, ...digest]);
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=${host}`,
+    keys,
+    notBefore: dateOf(nowMs - DAY_MS),
+    notAfter: dateOf(nowMs + DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: host }]),
+      new x509.Extension(ACME_PROOF, true, proof),
+    ],
+  });
+  return { cert: cert.toString("pem"), key: await writeKey(keys.privateKey) };
+}
+
 export interface CertificateCheck {
   readonly hosts: readonly string[];
   readonly nowMs: number;

@@ -16,8 +16,11 @@ import type { Part } from "./start_all.ts";
 
 /** Gets certificates of an authority that clients trust. */
 export interface Issuer extends Part {
-  /** Asks for one for this host, unless it is asked for already; answers how that stands. */
-  want(host: string, namespace: string): CertificateState;
+  /**
+   * Asks for one for this host, unless it is asked for already, or there is one that lasts; answers
+   * how that stands, and nothing where there is nothing to ask.
+   */
+  want(host: string, namespace: string): CertificateState | undefined;
 }
 
 export interface HostCertificatesDeps {
@@ -111,11 +114,11 @@ export class HostCertificates implements Part, RouteTls {
     const wild = ends.map((end) => `*.${namespace}.${end}`);
     await this.#sign(`namespace-${namespace}`, `*.${namespace}.${domain}`, wild);
     const states = hosts.map(async (host) => {
+      const issued = isPublic ? this.#issuer?.want(host, namespace) : undefined;
       if (this.#isGiven(host, namespace)) return { is: "given" } as const;
       if (!wild.some((pattern) => isMatch(pattern, host))) {
         await this.#sign(`host-${host}`, host, [host]);
       }
-      const issued = isPublic ? this.#issuer?.want(host, namespace) : undefined;
       return issued ?? ({ is: "own" } as const);
     });
     return await Promise.all(states);

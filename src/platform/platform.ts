@@ -24,7 +24,6 @@ import { makeDrivers } from "./drivers.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { freeMemory } from "./free_memory.ts";
 import { checkRestored, homeAt, makeHome } from "./home.ts";
-import { HostCertificates } from "./host_certificates.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { instanceSeal, KeyFile, SettledKeys } from "./key_file.ts";
 import { LocalCache } from "./local_cache.ts";
@@ -35,6 +34,7 @@ import { podDoorsOf } from "./pod_doors.ts";
 import { podLogsOf } from "./pod_logs.ts";
 import { startAll } from "./start_all.ts";
 import { TakeDown } from "./take_down.ts";
+import { makeTlsParts } from "./tls_parts.ts";
 import { uploadsTo } from "./uploads.ts";
 import { UsageSampler } from "./usage_sampler.ts";
 import { VERSION } from "./version.ts";
@@ -85,16 +85,15 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     backups: backupsOf({ home, store, ...deps }),
     rotateKey: () => vault.rotate([store, runtime]),
   });
-  const hosts = new HostCertificates({
+  const tls = makeTlsParts({
     ...{ config, gateway, ...shared, authority: credentials.authority },
     directory: home.pki,
   });
-  const hasTls = config.tlsGateway !== undefined;
   const controllers = makeControllers({
     ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },
     ...(config.domainProof === "dns" && { proof: dnsProof(textsOf) }),
     addressing: () => addressingOf(config, gateway),
-    ...(hasTls && { tls: hosts }),
+    ...tls.routes,
     logUrl: (revision) => api.logUrl(revision),
   });
   const manager = new Manager({ controllers, ...shared });
@@ -108,7 +107,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     new DefaultNamespace(client),
     new DefaultAccess(client),
     new OwnDefinitions({ kinds: KINDS, ...shared }),
-    ...(hasTls ? [hosts] : []),
+    ...tls.parts,
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     sampler,
     api,
