@@ -1,6 +1,6 @@
 import { ApiError, statusOf } from "../../api/error.ts";
 import type { Answer, Call } from "../../base/http_server.ts";
-import type { Authenticator } from "../authentication.ts";
+import { type Authenticator, bearerOf } from "../authentication.ts";
 import { mediaType } from "../body.ts";
 import { type Caller, isMaster, type ServerContext } from "../context.ts";
 import { checkAllowed } from "./access.ts";
@@ -131,7 +131,8 @@ export class Gate {
       throw thrown;
     }
     this.#failures.take(call.address);
-    throw unauthorized();
+    const isSaid = bearerOf(call.headers.authorization) !== undefined;
+    throw isSaid ? unknownToken() : unauthorized();
   }
 
   /** Who applies what is not there makes it. */
@@ -155,6 +156,11 @@ export class Gate {
     const tookMs = context.clock.elapsed() - startMs;
     audit?.({ ...rest, caller, impersonator, address: call.address, code, reason, tookMs });
   }
+}
+
+function unknownToken(): ApiError {
+  const why = "the token is not known here; `kubectl create token` makes one for a ServiceAccount";
+  return new ApiError("Unauthorized", `Unauthorized: ${why}`);
 }
 
 function unauthorized(): ApiError {

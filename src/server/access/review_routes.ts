@@ -146,7 +146,8 @@ function rulesFor(call: Call, caller: Caller, { access }: ServerContext): object
   const { spec } = bodyOf<RulesReview>(SELF_SUBJECT_RULES_REVIEW, call);
   const { namespace = "" } = spec;
   if (namespace === "") throw new ApiError("BadRequest", "no namespace on request");
-  const { rules = [], problems = [] } = access?.rulesOf(caller, namespace) ?? {};
+  const { rules: all = [], problems = [] } = access?.rulesOf(caller, namespace) ?? {};
+  const rules = [...new Map(all.map((rule) => [JSON.stringify(rule), rule])).values()];
   const paths = rules.filter((rule) => (rule.nonResourceURLs ?? []).length > 0);
   const others = rules.filter((rule) => !paths.includes(rule));
   return {
