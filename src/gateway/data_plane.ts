@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { Clients } from "./clients.ts";
 import { Drains } from "./drains.ts";
 import { Front } from "./front.ts";
+import { Gossip } from "./gossip.ts";
 import { Pools } from "./h1/pools.ts";
 import { Sessions } from "./h2/sessions.ts";
 import { StreamListener } from "./h2/stream_listener.ts";
@@ -31,6 +32,7 @@ export interface DataPlane {
   readonly hold: Hold;
   readonly seats: Seats;
   readonly drains: Drains;
+  readonly gossip: Gossip;
   readonly front: Front;
   readonly tlsFront: TlsFront;
   readonly streams: StreamListener;
@@ -48,6 +50,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     clock,
     chance,
     accessLogPath: options.accessLogPath,
+    spent: () => gossip.soon(),
     changed: (backend) => {
       hold.warm(backend);
       hold.serveNext(backend);
@@ -59,6 +62,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
       plain.leave(endpoint);
     },
   });
+  const gossip = new Gossip({ clock, guards: () => table.guards });
   const seats = new Seats({ clock, hold });
   const mirrors = new Mirrors({ clock, seats });
   const { counts, witness } = table;
@@ -74,5 +78,5 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };
   const front = new Front(services);
   const tlsFront = new TlsFront({ ...services, tls: table.tls });
-  return { table, hold, seats, drains, front, tlsFront, streams };
+  return { table, hold, seats, drains, gossip, front, tlsFront, streams };
 }

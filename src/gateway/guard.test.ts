@@ -123,7 +123,7 @@ async function redirects(world: World): Promise<void> {
     redirects: [
       { match: { pathPrefix: "/old" }, path: "/new", code: 301 },
       { match: { path: "/away" }, host: "b.localhost" },
-      { match: { headers: [{ name: "x-old", present: true }] }, scheme: "https" },
+      { match: { headers: [{ name: "X-Old", present: true }] }, scheme: "https" },
     ],
   });
   const to = async (path: string, headers = {}) => {
@@ -235,6 +235,24 @@ async function rates(world: World): Promise<void> {
   const seconds = Number(headers["retry-after"]);
   assert(seconds > 1700 && seconds <= 1800, String(seconds));
 }
+
+test("a rate is one for all workers, but for what they let in between two words", async () => {
+  await using rig = new Rig();
+  await using app = await startApp();
+  const fleet = await rig.start({ workers: 2 });
+  await fleet.putBackend(backendOf(ID, [app]));
+  const guards = { rateLimits: [{ requests: 20, per: "1h" }] };
+  await fleet.putRoute({ ...routeOf(HOST, { [ID]: 100 }), guards });
+  const codes: number[] = [];
+  // A connection each, so that the kernel deals them out to both.
+  for (let count = 0; count < 60; count += 1) {
+    codes.push((await ask(fleet.address, { host: HOST })).code);
+    await systemClock.sleep(count % 5 === 0 ? 60 : 0);
+  }
+  const passed = codes.filter((code) => code === 200).length;
+  assert(passed >= 20 && passed <= 25, `${passed} passed`);
+  assert.equal(codes.at(-1), 429);
+});
 
 const ISSUER = "https://id.example.com";
 

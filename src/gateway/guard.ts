@@ -15,6 +15,8 @@ import { TokenCheck } from "./token_check.ts";
 export interface GuardParts {
   readonly clock: Clock;
   readonly sets: KeySets;
+  /** A request was let in that counts under a limit. */
+  readonly spent: () => void;
 }
 
 /** Who asks, as far as that is known before a token is looked at. */
@@ -39,7 +41,7 @@ export class Guard {
     this.spec = spec;
     this.#allow = spec.ip?.allow && new AddressSet(spec.ip.allow);
     this.#deny = spec.ip?.deny && new AddressSet(spec.ip.deny);
-    this.limiters = (spec.rateLimits ?? []).map((limit) => new Limiter(limit, parts.clock));
+    this.limiters = (spec.rateLimits ?? []).map((limit) => new Limiter(limit, parts));
     this.token = spec.jwt && new TokenCheck(spec.jwt, parts);
   }
 

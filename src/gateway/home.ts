@@ -1,10 +1,12 @@
 import type { Backend, Endpoint } from "./backend.ts";
 import type { Hold, Place } from "./hold.ts";
-import type { FromHome, Leaving, ToHome } from "./peer_protocol.ts";
+import type { FromHome, Leaving, Spent, ToHome } from "./peer_protocol.ts";
 
 export interface HomeOptions {
   readonly hold: Hold;
   readonly backend: (id: string) => Backend | undefined;
+  /** It has let in requests that count under a limit for all. */
+  readonly spent: (spent: Spent) => void;
 }
 
 interface Guest {
@@ -26,6 +28,7 @@ export class Home {
 
   receive(message: ToHome): void {
     if (message.type === "take") this.#take(message.id, message.backend, message.isBack);
+    if (message.type === "spent") this.#options.spent(message);
     if (message.type === "leave") this.#leave(message.id, message.how);
   }
 

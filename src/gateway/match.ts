@@ -10,7 +10,8 @@ export function matches(match: Match, asked: Asked, claims: Claims | undefined):
   if (pathPrefix !== undefined && !isUnder(pathOf(asked.target), pathPrefix)) return false;
   if (path !== undefined && pathOf(asked.target) !== path) return false;
   if (methods !== undefined && !methods.includes(asked.method)) return false;
-  if (headers !== undefined && !all(headers, (name) => asked.header(name))) return false;
+  if (headers !== undefined && !all(headers, (name) => asked.header(name.toLowerCase())))
+    return false;
   if (cookies !== undefined && !all(cookies, cookieFrom(asked))) return false;
   if (query !== undefined && !all(query, queryFrom(asked))) return false;
   return match.claims === undefined || all(match.claims, (name) => claimOf(claims, name));

@@ -19,7 +19,15 @@ export type ToHome =
       readonly backend: string;
       readonly isBack: boolean;
     }
-  | { readonly type: "leave"; readonly id: number; readonly how: Leaving };
+  | { readonly type: "leave"; readonly id: number; readonly how: Leaving }
+  | Spent;
+
+/** So many requests were let in, by the place of a limit in its route, and by the limit's key. */
+export interface Spent {
+  readonly type: "spent";
+  readonly route: string;
+  readonly spent: readonly (readonly [limit: number, key: string, count: number])[];
+}
 
 export type FromHome =
   | { readonly type: "taken"; readonly id: number; readonly endpoint: string }

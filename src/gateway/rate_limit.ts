@@ -16,6 +16,12 @@ interface Bucket {
   spent: number;
 }
 
+export interface LimiterParts {
+  readonly clock: Clock;
+  /** A token was taken, which the other workers are to know. */
+  readonly spent: () => void;
+}
+
 /**
  * One limit, as buckets of tokens by key: each request takes one, and they come back evenly. A
  * worker goes by what it sees, and by what the others tell it of every moment: so the limit is one
@@ -24,13 +30,15 @@ interface Bucket {
 export class Limiter {
   readonly spec: RateLimit;
   readonly #clock: Clock;
+  readonly #spent: () => void;
   readonly #buckets = new Map<string, Bucket>();
   readonly #burst: number;
   readonly #perMs: number;
 
-  constructor(spec: RateLimit, clock: Clock) {
+  constructor(spec: RateLimit, { clock, spent }: LimiterParts) {
     this.spec = spec;
     this.#clock = clock;
+    this.#spent = spent;
     this.#burst = spec.burst ?? spec.requests;
     this.#perMs = spec.requests / (readDurationMs(spec.per) ?? 1000);
   }
@@ -52,6 +60,7 @@ export class Limiter {
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1;
       bucket.spent += 1;
+      this.#spent();
       return undefined;
     }
     const name = header === undefined ? `claim "${claim}"` : `header "${header}"`;

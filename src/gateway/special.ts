@@ -18,6 +18,8 @@ export interface SpecialParts {
   readonly counts: FrontCounts;
   readonly witness: Witness;
   readonly sets: KeySets;
+  /** A request was let in that counts under a limit. */
+  readonly spent: () => void;
   /** Proxies whose word about their clients counts. */
   readonly trusted: () => AddressSet;
   readonly newKey: () => string;

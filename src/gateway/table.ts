@@ -54,6 +54,8 @@ export interface TableOptions {
   readonly chance: Chance;
   /** Of the access log; without it there is none. */
   readonly accessLogPath?: string | undefined;
+  /** A request was let in that counts under a limit. */
+  readonly spent?: () => void;
   /** There are other endpoints now, or other limits, or the backend is gone. */
   readonly changed: (backend: Backend) => void;
   /** Nothing new is sent there; its open requests go on. */
@@ -98,6 +100,7 @@ export class Table {
       clock,
       counts: this.counts,
       witness: this.witness,
+      spent: options.spent ?? (() => {}),
       sets: new KeySets(clock),
       trusted: () => this.#trusted,
       newKey: () => chance.token(KEY_BYTES),

@@ -7,6 +7,7 @@ import { makeDataPlane } from "./data_plane.ts";
 import { explain } from "./explain.ts";
 import { Home } from "./home.ts";
 import { LIMITS, setLimits } from "./limits.ts";
+import type { Spent } from "./peer_protocol.ts";
 import { sightingOf } from "./sight.ts";
 import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
 
@@ -22,7 +23,7 @@ const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });
 
 let address = { host, port, ...(tls && { tls }) };
-const { table, hold, seats, drains, front, tlsFront } = makeDataPlane({
+const { table, hold, seats, drains, gossip, front, tlsFront } = makeDataPlane({
   clock,
   chance: systemChance,
   accessLogPath,
@@ -44,8 +45,14 @@ const control = new ControlPort({
     return { port: address.port, ...(address.tls && { tlsPort: address.tls.port }) };
   },
   arrived: () => hold.tellAll(),
-  setPeers: (self, peers) => seats.setPeers(self, peers),
-  home: (send) => new Home({ hold, backend: (id) => table.backend(id) }, send),
+  setPeers(self, peers) {
+    seats.setPeers(self, peers);
+    gossip.setPeers(peers);
+  },
+  home(send) {
+    const spent = (it: Spent) => gossip.hear(it);
+    return new Home({ hold, spent, backend: (id) => table.backend(id) }, send);
+  },
   answer: async (question) =>
     question.about === "tallies"
       ? sightingOf(table.backends, table.counts)
