@@ -1,4 +1,4 @@
-/** What a first request waits for: of one that is frozen, of one that is stopped, of many at once. */
+/** What a first request waits for: of one that is frozen or stopped, and of many at once. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -47,7 +47,8 @@ async function main(source: string): Promise<void> {
   const kept = wake - own <= FROZEN_BUDGET_MS ? "kept" : "missed";
   tell(
     `frozen: first byte after ${rounded(wake)} ms, ${times(wake, own)} the app's own ` +
-      `${rounded(own)} ms; +${rounded(wake - own)} ms (best of each: +${rounded(best)} ms), budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
+      `${rounded(own)} ms; +${rounded(wake - own)} ms (best of each: +${rounded(best)} ms), ` +
+      `budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
   );
   const all = await waveMs(varve, many);
   tell(`${MANY} frozen at once: all served in ${rounded(all)} ms, budget 500 ms`);

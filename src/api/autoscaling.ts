@@ -1,18 +1,13 @@
+import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { readDurationMs } from "./duration.ts";
 import { brief } from "./error.ts";
 import type { Violation } from "./kind.ts";
-import { AUTOSCALING } from "./labels.ts";
+import { ANNOTATION, AUTOSCALING } from "./labels.ts";
 import { at, invalidValue, outside, wrong } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 
-/** What an operator allows; Knative's own defaults. */
-export interface AutoscalingLimits {
-  /** The most that `max-scale` may say; 0 is no limit. */
-  readonly maxScaleLimit: number;
-  readonly isZeroInitialScaleFine: boolean;
-}
-
+/** Knative's own defaults. */
 const LIMITS: AutoscalingLimits = { maxScaleLimit: 0, isZeroInitialScaleFine: false };
 
 interface RuleCheck {
@@ -72,6 +67,46 @@ export function checkAutoscaling(
     return rule(annotations[key] ?? "", { field: at(path, key), class: kpaOrOther, limits });
   });
   return each.length > 0 ? each : checkBounds(annotations, path);
+}
+
+/** Not of a Service: what a Revision has from the start, or what it goes by at all. */
+const FIXED: ReadonlySet<string> = new Set([
+  ...["class", "metric", "metric-aggregation-algorithm", "initial-scale"],
+]);
+
+/**
+ * What is wrong with the settings that a Service or Configuration has itself, such as
+ * `varve.dev/min-scale`: they count for its Revisions as they are now, and make none.
+ */
+export function checkOwnScaling(
+  annotations: Strings = {},
+  path: string,
+  limits = LIMITS,
+): readonly Violation[] {
+  const each = Object.entries(RULES).flatMap(([name, rule]) => {
+    const key = `${ANNOTATION.ours}${name}`;
+    const value = annotations[key];
+    if (value === undefined || FIXED.has(name)) return [];
+    return rule(value, { field: at(path, key), class: KPA, limits });
+  });
+  const frozen = checkFrozenFor(annotations, path);
+  const [min, max] = ["min-scale", "max-scale"].map((name) => {
+    return Number(annotations[`${ANNOTATION.ours}${name}`] ?? 0);
+  });
+  if (each.length + frozen.length > 0 || max === 0 || Number(max) >= Number(min)) {
+    return [...each, ...frozen];
+  }
+  const field = at(path, `${ANNOTATION.ours}max-scale`);
+  return [wrong(field, `max-scale=${max} is less than min-scale=${min}`)];
+}
+
+/** What is wrong with how long an idle instance shall be kept frozen. */
+export function checkFrozenFor(annotations: Strings = {}, path: string): readonly Violation[] {
+  const { frozenFor } = ANNOTATION;
+  if (annotations[frozenFor] === undefined) return [];
+  const rule = span({ from: 0, to: 720 * HOUR_MS, isFine: true }, "0s <= %s <= 720h");
+  const check = { field: at(path, frozenFor), class: KPA, limits: LIMITS };
+  return rule(annotations[frozenFor], check);
 }
 
 /** Under which key a setting is given: as it is spelled today, or "minScale" for "min-scale". */

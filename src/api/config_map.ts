@@ -1,9 +1,15 @@
 import { t } from "../base/schema.ts";
+import {
+  AUTOSCALER_CONFIG,
+  AutoscalerConfigError,
+  readAutoscalerConfig,
+} from "./autoscaler_config.ts";
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { checkBase64, checkEntries, checkFrozen, withoutBreaks } from "./entries.ts";
 import { CORE } from "./group.ts";
-import type { Kind } from "./kind.ts";
-import type { Resource } from "./meta.ts";
+import type { Kind, Violation } from "./kind.ts";
+import type { Draft, Resource } from "./meta.ts";
+import { wrong } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 
@@ -48,7 +54,21 @@ export const CONFIG_MAP: Kind<ConfigMap> = {
   },
   validate: (next, { stored }) => [
     ...checkEntries(next),
+    ...checkOwnSettings(next),
     ...checkBase64("binaryData", next.binaryData),
     ...checkFrozen<ConfigMap>(["data", "binaryData"], { next, stored }),
   ],
 };
+
+/** What the autoscaler goes by must be readable; then nobody has to guess what it does. */
+function checkOwnSettings({ metadata, data }: Draft<ConfigMap>): readonly Violation[] {
+  const { namespace, name } = AUTOSCALER_CONFIG;
+  if (metadata.namespace !== namespace || metadata.name !== name) return [];
+  try {
+    readAutoscalerConfig(data);
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof AutoscalerConfigError) return [wrong("data", thrown.message)];
+    throw thrown;
+  }
+}

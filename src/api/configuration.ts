@@ -43,12 +43,13 @@ export const CONFIGURATION: Kind<Configuration> = {
     });
     return withAuthors({ ...draft, spec: { template } }, writing);
   },
-  validate: (next, { stored, unknown }) => [
-    ...checkServingMeta<Configuration>(next, { stored }),
+  validate: (next, { stored, unknown, limits }) => [
+    ...checkServingMeta<Configuration>(next, { stored, limits }),
     ...checkTemplate(next.spec.template ?? {}, {
       ...parentOf(next, stored),
       stored: stored?.spec.template,
       unknown,
+      limits,
     }),
   ],
   refuse: denied,

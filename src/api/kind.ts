@@ -1,4 +1,5 @@
 import { type ObjectSchema, type Problem, read, t } from "../base/schema.ts";
+import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import type { Column } from "./column.ts";
 import { ApiError, brief, invalid, type KindName } from "./error.ts";
 import { isForbidden } from "./forbidden.ts";
@@ -31,6 +32,8 @@ export interface Check<R extends Resource = Resource> {
   readonly stored: R | undefined;
   /** Paths the caller sent that the schema does not know. They are gone from the resource. */
   readonly unknown: readonly string[];
+  /** What the operator allows the autoscaler to be told; Knative's defaults when left out. */
+  readonly limits?: AutoscalingLimits;
 }
 
 /** One thing wrong with a resource, and what more there is to say of it. */

@@ -135,10 +135,13 @@ function withRoutingTime(
   return { ...draft, metadata: { ...draft.metadata, annotations: dated } };
 }
 
-function checkNew(next: Draft<Revision>, { unknown }: Check<Revision>): readonly Violation[] {
+function checkNew(
+  next: Draft<Revision>,
+  { unknown, limits }: Check<Revision>,
+): readonly Violation[] {
   return [
     ...checkOwnerLabel(next.metadata, "Configuration"),
-    ...checkAutoscaling(next.metadata.annotations, "metadata.annotations"),
+    ...checkAutoscaling(next.metadata.annotations, "metadata.annotations", limits),
     ...checkRevisionSpec(next.spec, "spec"),
     ...checkForbidden(unknown, "spec"),
   ];

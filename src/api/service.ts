@@ -69,12 +69,12 @@ export const SERVICE: Kind<Service> = {
     };
     return withAuthors({ ...draft, spec }, writing);
   },
-  validate(next, { stored, unknown }) {
+  validate(next, { stored, unknown, limits }) {
     const { name, generateName } = next.metadata;
     const hasGenerateName = stored === undefined && generateName !== undefined;
-    const parent = { name, hasGenerateName, stored: stored?.spec.template, unknown };
+    const parent = { name, hasGenerateName, stored: stored?.spec.template, unknown, limits };
     return [
-      ...checkServingMeta<Service>(next, { stored }),
+      ...checkServingMeta<Service>(next, { stored, limits }),
       ...checkTemplate(next.spec.template ?? {}, parent),
       ...checkTraffic(next.spec.traffic ?? [], {
         name: name ?? generateName ?? "",

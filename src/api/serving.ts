@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { checkOwnScaling } from "./autoscaling.ts";
+import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { brief } from "./error.ts";
 import type { Violation, Writing } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING, LABEL } from "./labels.ts";
@@ -38,12 +40,13 @@ export function withAuthors<R extends Resource>(draft: Draft<R>, writing: Writin
 
 interface ServingCheck<R extends Resource> {
   readonly stored: R | undefined;
+  readonly limits?: AutoscalingLimits | undefined;
 }
 
 /** What is wrong with the metadata of a Service, a Configuration or a Route. */
 export function checkServingMeta<R extends Resource>(
   next: Draft<R>,
-  { stored }: ServingCheck<R>,
+  { stored, limits }: ServingCheck<R>,
 ): readonly Violation[] {
   const annotations = next.metadata.annotations ?? {};
   return [
@@ -58,6 +61,7 @@ export function checkServingMeta<R extends Resource>(
       checkDuration(annotations, { key, path: PATH, isZeroFine: true }),
     ),
     ...checkTrafficAnnotations(annotations),
+    ...checkOwnScaling(annotations, PATH, limits),
     ...checkVisibility(next.metadata),
     ...checkOwnerLabel(next.metadata, "Service"),
     ...checkOwnerLabel(next.metadata, "Configuration"),

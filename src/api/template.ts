@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { t, type Value } from "../base/schema.ts";
-import { checkAutoscaling } from "./autoscaling.ts";
+import { checkAutoscaling, checkFrozenFor } from "./autoscaling.ts";
+import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { readDurationMs } from "./duration.ts";
 import { firstOf } from "./error.ts";
 import { checkForbidden } from "./forbidden.ts";
@@ -67,6 +68,7 @@ export interface Parent {
   /** The template that this one replaces. */
   readonly stored: Template | undefined;
   readonly unknown: readonly string[];
+  readonly limits?: AutoscalingLimits | undefined;
 }
 
 const TEMPLATE = "spec.template";
@@ -79,7 +81,7 @@ export function checkTemplate(next: Template, parent: Parent): readonly Violatio
     ...checkName(next, parent),
     ...checkLabels(labels, at(TEMPLATE, "metadata", "labels")),
     ...checkAnnotations(annotations, ANNOTATIONS),
-    ...checkSettings(annotations),
+    ...checkSettings(annotations, parent.limits),
     ...checkRevisionSpec(next.spec ?? {}, at(TEMPLATE, "spec")),
     ...checkForbidden(parent.unknown, at(TEMPLATE, "spec")),
   ];
@@ -105,10 +107,14 @@ function checkName(next: Template, parent: Parent): readonly Violation[] {
 }
 
 /** What is wrong with those annotations of a template that we read. */
-function checkSettings(annotations: Strings): readonly Violation[] {
+function checkSettings(
+  annotations: Strings,
+  limits: AutoscalingLimits | undefined,
+): readonly Violation[] {
   const { progressDeadline: deadline, source } = ANNOTATION;
   return [
-    ...checkAutoscaling(annotations, ANNOTATIONS),
+    ...checkAutoscaling(annotations, ANNOTATIONS, limits),
+    ...checkFrozenFor(annotations, ANNOTATIONS),
     ...checkDuration(annotations, { key: deadline, path: ANNOTATIONS, isZeroFine: false }),
     ...checkSource(annotations[source], at(ANNOTATIONS, source)),
     ...checkSidecar(annotations),

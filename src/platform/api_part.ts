@@ -3,11 +3,10 @@ import { assert } from "../base/assert.ts";
 import type { HttpServer } from "../base/http_server.ts";
 import type { Log } from "../base/log.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import type { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
 import { makeApiServer } from "../server/api_server.ts";
-
 import type { Backups } from "../server/backup_routes.ts";
-
 import type { ServerContext } from "../server/context.ts";
 import type { RotatedKey } from "../server/key_routes.ts";
 import type { PodLogs } from "../server/pod_log.ts";
@@ -36,6 +35,7 @@ export interface ApiPartDeps {
   readonly backups: Backups;
   readonly rotateKey: () => Promise<RotatedKey>;
   readonly gateway: Fleet;
+  readonly autoscaler: Autoscaler;
   readonly log: Log;
 }
 

@@ -1,3 +1,4 @@
+import { AUTOSCALER_CONFIG, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
 import { CONFIG_MAP } from "../api/config_map.ts";
 import { CONFIGURATION } from "../api/configuration.ts";
 import { DOMAIN_MAPPING, type DomainMapping } from "../api/domain_mapping.ts";
@@ -24,7 +25,7 @@ import type { Proof } from "../reconcilers/domain_mapping/proof.ts";
 import { domainMappingController, referencesOf } from "../reconcilers/domain_mapping/reconcile.ts";
 import { namespaceController } from "../reconcilers/namespace/reconcile.ts";
 import { podController } from "../reconcilers/pod/reconcile.ts";
-import { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
+import type { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import { revisionController } from "../reconcilers/revision/reconcile.ts";
 import type { Addressing } from "../reconcilers/route/desired.ts";
 import { policyController, policyTargets } from "../reconcilers/route/policy_controller.ts";
@@ -33,7 +34,6 @@ import { targetsOf } from "../reconcilers/route/references.ts";
 import type { RouteTls } from "../reconcilers/route/tls.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { ScalingGlobals } from "../scaling/globals.ts";
 
 export interface ControllerDeps {
   readonly client: Client;
@@ -46,9 +46,7 @@ export interface ControllerDeps {
   readonly builder: Builder;
   readonly runtime: Runtime;
   readonly gateway: Gateway;
-  readonly globals: ScalingGlobals;
-  /** What share of its memory this server has left. */
-  readonly freeMemory: () => number;
+  readonly autoscaler: Autoscaler;
   /** How the gateway is reached; known once it listens. */
   readonly addressing: () => Addressing;
   /** Nothing where there is no TLS. */
@@ -60,7 +58,7 @@ export interface ControllerDeps {
 
 /** Every controller there is, each with the contracts that it needs and nothing else. */
 export function makeControllers(deps: ControllerDeps): readonly Controller[] {
-  const { cache, client, recorder, runtime, builder } = deps;
+  const { cache, client, recorder, runtime, builder, autoscaler } = deps;
   const configurations = cache.lister(CONFIGURATION);
   const revisions = cache.lister(REVISION);
   const routes = cache.lister(ROUTE);
@@ -75,12 +73,14 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
   const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
   const pods = cache.lister(POD);
-  const autoscaler = new Autoscaler(deps);
+  const globals = () => {
+    return storedAutoscalerConfig(environment.configMaps.get(AUTOSCALER_CONFIG)?.data);
+  };
   const activate = (revision: string) => autoscaler.activate(revision);
   const policies = cache.lister(TRAFFIC_POLICY);
   const steering = { policies, policyReferences };
   const watched = { configurations, revisions, references, mappings, domains, routes };
-  const shared = { ...deps, ...watched, ...steering, autoscaler, activate };
+  const shared = { ...deps, ...watched, ...steering, activate, globals };
   return [
     clusterRoleController({ client, clusterRoles: cache.lister(CLUSTER_ROLE) }),
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),

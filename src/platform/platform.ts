@@ -7,7 +7,7 @@ import { GarbageCollector } from "../control/garbage_collector.ts";
 import { Manager } from "../control/manager.ts";
 import { eventRecorder } from "../control/recorder.ts";
 import { dnsProof } from "../reconcilers/domain_mapping/proof.ts";
-import { GLOBALS } from "../scaling/globals.ts";
+import { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import { Rbac } from "../server/access/rbac.ts";
 import { openDiskStore } from "../store/disk.ts";
 import { makeDoors } from "./access.ts";
@@ -75,7 +75,9 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     http[Symbol.asyncDispose](),
   );
   const sampler = new UsageSampler({ runtime, home: home.path, ...shared });
+  const autoscaler = new Autoscaler({ ...deps, ...drivers, freeMemory });
   const api = new ApiPart({
+    autoscaler,
     ...{ config, home, credentials, context, gateway, log: deps.log },
     doors,
     podLogs: podLogsOf({ runtime, builder, cache }),
@@ -90,7 +92,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     directory: home.pki,
   });
   const controllers = makeControllers({
-    ...{ ...shared, ...drivers, globals: GLOBALS, freeMemory },
+    ...{ ...shared, ...drivers, autoscaler },
     ...(config.domainProof === "dns" && { proof: dnsProof(textsOf) }),
     addressing: () => addressingOf(config, gateway),
     ...tls.routes,

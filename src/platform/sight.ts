@@ -1,23 +1,30 @@
 import { performance } from "node:perf_hooks";
 import type { Family } from "../base/metrics.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import type { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import type { ServerContext } from "../server/context.ts";
 import type { Sight } from "../server/sight_routes.ts";
+import { scalingFamilies } from "./scaling_families.ts";
 import { VERSION } from "./version.ts";
 
 export interface SightDeps {
   readonly gateway: Fleet;
+  readonly autoscaler: Autoscaler;
   readonly context: Pick<ServerContext, "kinds" | "store">;
 }
 
 /** What the platform tells of itself: the gateway's counts, and those of this process. */
-export function sightOf({ gateway, context }: SightDeps): Sight {
+export function sightOf({ gateway, autoscaler, context }: SightDeps): Sight {
   let before = performance.eventLoopUtilization();
   return {
     async metrics() {
       const { utilization } = performance.eventLoopUtilization(before);
       before = performance.eventLoopUtilization();
-      const own = [...processFamilies(utilization), ...storeFamilies(context)];
+      const own = [
+        ...processFamilies(utilization),
+        ...storeFamilies(context),
+        ...scalingFamilies(autoscaler),
+      ];
       return [...(await gateway.metrics()), ...own];
     },
     explain: (request) => gateway.explain(request),

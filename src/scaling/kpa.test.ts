@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GLOBALS } from "./globals.ts";
+import { GLOBALS } from "../api/autoscaler_config.ts";
 import { decideKpa, type KpaInput, startKpa } from "./kpa.ts";
 import { type ScalingSettings, settingsOf } from "./settings.ts";
 

@@ -1,7 +1,7 @@
+import type { ScalingGlobals } from "../api/autoscaler_config.ts";
 import { autoscalingValue } from "../api/autoscaling.ts";
 import { readDurationMs } from "../api/duration.ts";
 import { ANNOTATION } from "../api/labels.ts";
-import type { ScalingGlobals } from "./globals.ts";
 
 type Strings = Readonly<Record<string, string>>;
 

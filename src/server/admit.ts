@@ -1,3 +1,6 @@
+import { AUTOSCALER_CONFIG, limitsIn, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
+import type { AutoscalingLimits } from "../api/autoscaling_limits.ts";
+import { CONFIG_MAP } from "../api/config_map.ts";
 import { ApiError, forbidden, invalid } from "../api/error.ts";
 import { versionOf } from "../api/group.ts";
 import type { Kind, Refusals } from "../api/kind.ts";
@@ -35,7 +38,8 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
   const { kind, stored, caller, unknown, context } = admission;
   const writing = { stored, user: caller.user, now: context.clock.timestamp() };
   const prepared = kind.prepare?.(draft, writing) ?? draft;
-  const checked = kind.validate?.(prepared, { stored, unknown }) ?? [];
+  const limits = limitsOf(context.store);
+  const checked = kind.validate?.(prepared, { stored, unknown, limits }) ?? [];
   const violations = [...checkMeta(kind, prepared.metadata), ...checked];
   const { name = draft.metadata.generateName ?? "" } = draft.metadata;
   if (violations.length > 0) {
@@ -47,6 +51,10 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
     checkEscalation({ kind, draft: prepared as Draft<Resource>, stored, caller, store, access });
   }
   return prepared;
+}
+
+function limitsOf(store: ServerContext["store"]): AutoscalingLimits {
+  return limitsIn(storedAutoscalerConfig(store.get(CONFIG_MAP, AUTOSCALER_CONFIG)?.data));
 }
 
 function tellUnknown(admission: Admission<Resource>) {

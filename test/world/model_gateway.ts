@@ -19,6 +19,8 @@ export class ModelGateway implements Gateway {
   readonly faults: string[] = [];
   /** Whether a Revision says of itself that it serves: whoever switches traffic goes by that. */
   saysItServes: (backend: string) => boolean = () => false;
+  /** Whether a Revision shall not be started before it is asked for. */
+  isStartedLate: (backend: string) => boolean = () => false;
   /** Set, it refuses all changes, as when a worker does not confirm them. */
   isDown = false;
   readonly #clock: Clock;
@@ -145,6 +147,7 @@ export class ModelGateway implements Gateway {
       const known = new Set(last.filter((it) => it.percent > 0).map(({ backend }) => backend));
       return split
         .filter(({ backend, percent }) => percent > 0 && !known.has(backend))
+        .filter(({ backend }) => !this.isStartedLate(backend))
         .filter(({ backend }) => (this.backends.get(backend)?.endpoints ?? []).length === 0)
         .map(({ backend }) => `host ${host} was switched to ${backend}, which has no instance`);
     });

@@ -17,7 +17,7 @@ import { wokenBy } from "../../src/control/woken_by.ts";
 import { makeControllers } from "../../src/platform/controllers.ts";
 import { LocalCache } from "../../src/platform/local_cache.ts";
 import { localClient } from "../../src/platform/local_client.ts";
-import { GLOBALS, type ScalingGlobals } from "../../src/scaling/globals.ts";
+import { Autoscaler } from "../../src/reconcilers/revision/autoscaler.ts";
 import type { Caller, ServerContext } from "../../src/server/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { countingChance } from "./desk.ts";
@@ -66,7 +66,6 @@ export class World implements AsyncDisposable {
   readonly context: Lasting["context"];
   /** What share of its memory the server has left. */
   freeMemory = 1;
-  readonly globals: ScalingGlobals = GLOBALS;
   /** Says when a controller is interrupted in a write. */
   isInterrupted: () => boolean = () => false;
   readonly #lasting: Lasting;
@@ -95,8 +94,7 @@ export class World implements AsyncDisposable {
     this.#recorder = eventRecorder({ ...shared, client: localClient(context) });
     this.#controllers = makeControllers({
       ...{ ...shared, ...lasting, recorder: this.#recorder, registry: images },
-      globals: this.globals,
-      freeMemory: () => this.freeMemory,
+      autoscaler: new Autoscaler({ ...lasting, ...context, freeMemory: () => this.freeMemory }),
       addressing: () => ({ domain: "localhost", scheme: "http", port: 8080 }),
       logUrl: (revision) => `https://127.0.0.1:6480/${pathOf(revision)}`,
     });

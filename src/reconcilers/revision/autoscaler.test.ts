@@ -243,3 +243,43 @@ async function load(world: World, open: number, seconds: number): Promise<void> 
     await pass(world, 1);
   }
 }
+
+test("the operator's settings count at once, and bad ones are refused", async () => {
+  await using world = await serving();
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "varve-system" } };
+  await world.client.create(namespace);
+  const metadata = { namespace: "varve-system", name: "config-autoscaler" };
+  const config = (data: Readonly<Record<string, string>>) => {
+    return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
+  };
+  await assert.rejects(world.client.create(config({ "stable-window": "1s" })), /stable-window is/);
+  const data = { "frozen-for": "0s", "allow-zero-initial-scale": "true", "max-scale-limit": "5" };
+  await world.client.create(config(data));
+  await pass(world, 64);
+  await pass(world, 2);
+  assert.deepEqual(seen(world).phases, [], "it was stopped without having been frozen");
+  await assert.rejects(
+    world.client.create(serviceOf("more", scaled({ "max-scale": "6" }))),
+    /expected 1 <= 6 <= 5: spec.template.metadata.annotations\[autoscaling.knative.dev\/max-scale/,
+  );
+  world.gateway.isStartedLate = (backend) => backend === "default/late-00001";
+  await world.client.create(serviceOf("late", scaled({ "initial-scale": "0" })));
+  await world.settle();
+  assert.equal(told(world.get(SERVICE, "late"))["Ready"], "True");
+  assert.deepEqual(world.runtime.of("default/late-00001"), []);
+  world.gateway.wait("default/late-00001");
+  await world.settle();
+  assert.equal(world.runtime.of("default/late-00001").length, 1);
+});
+
+test("a bad setting on the Service is refused, with its name and its rule", async () => {
+  await using world = await World.make();
+  const of = (annotations: Readonly<Record<string, string>>) =>
+    world.client.create(serviceOf("hello", { metadata: { annotations } }));
+  await assert.rejects(of({ "varve.dev/min-scale": "many" }), /varve.dev\/min-scale/);
+  await assert.rejects(
+    of({ "varve.dev/min-scale": "3", "varve.dev/max-scale": "2" }),
+    /max-scale=2 is less than min-scale=3/,
+  );
+  await assert.rejects(of({ "varve.dev/frozen-for": "-1s" }), /expected 0s <= -1s <= 720h/);
+});

@@ -1,3 +1,4 @@
+import type { ScalingGlobals } from "../../api/autoscaler_config.ts";
 import type { ConfigMap } from "../../api/config_map.ts";
 import type { Configuration } from "../../api/configuration.ts";
 import type { ObjectKey } from "../../api/meta.ts";
@@ -15,7 +16,6 @@ import type { References } from "../../control/references.ts";
 import type { Gateway } from "../../gateway/route_table.ts";
 import type { Digest, ImageStore, Registry } from "../../oci/oci.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { ScalingGlobals } from "../../scaling/globals.ts";
 import type { Autoscaler } from "./autoscaler.ts";
 
 export interface RevisionDeps {
@@ -36,7 +36,8 @@ export interface RevisionDeps {
   readonly runtime: Runtime;
   readonly gateway: Gateway;
   readonly autoscaler: Autoscaler;
-  readonly globals: ScalingGlobals;
+  /** What holds for every Revision, as it is said now. */
+  readonly globals: () => ScalingGlobals;
   /** Where what an instance writes can be read. */
   readonly logUrl: (revision: ObjectKey) => string;
 }

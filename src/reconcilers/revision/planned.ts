@@ -63,7 +63,7 @@ function settingsFor(revision: Revision, parts: RevisionParts): ScalingSettings 
   const name = labels[LABEL.configuration] ?? "";
   const owners = parts.configurations.get({ namespace, name })?.metadata.annotations;
   const concurrency = spec.containerConcurrency ?? 0;
-  return settingsOf({ annotations, owners, concurrency }, parts.globals);
+  return settingsOf({ annotations, owners, concurrency }, parts.globals());
 }
 
 function factsOf(revision: Revision, settings: ScalingSettings, parts: RevisionParts): Facts {
