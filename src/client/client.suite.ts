@@ -160,7 +160,8 @@ const watches = {
     await client.create(map("one", {}));
     const over = new AbortController();
     const seen: string[] = [];
-    for await (const event of client.watch(CONFIG_MAP, { signal: over.signal })) {
+    const asked = { namespace: "default", signal: over.signal };
+    for await (const event of client.watch(CONFIG_MAP, asked)) {
       seen.push(event.object.metadata.name);
       setImmediate(() => over.abort());
     }

@@ -3,8 +3,8 @@
  *
  *     npm run test:conformance -- PATH [FLAGS OF THE SUITE]
  *
- * PATH is the suite as a program, as `test/kubernetes/build_conformance.sh` makes it. Its images are
- * stood in for by `conformance_images.ts`, which says why. Without a PATH it says so, and is content.
+ * PATH is the suite as a program, as `test/kubernetes/build_conformance.sh` makes it. Its images
+ * are stood in for by `conformance_images.ts`, which says why. Without a PATH it is content.
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
