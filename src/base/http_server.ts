@@ -103,6 +103,7 @@ const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 /** Names have up to 253 characters, and each may be written as three. */
 const PARAM_CHARS_MAX = 1024;
 
+const ALIVE_MS = 30_000;
 const HEAD_MS = 10_000;
 const BODY_MS = 30_000;
 const PAUSE_MS = 60_000;
@@ -172,7 +173,9 @@ export function makeHttpServer(options: HttpServerOptions): HttpServer {
 function makeApp(options: HttpServerOptions): FastifyInstance {
   const { tls, bodyBytesMax, headMs = HEAD_MS, onError } = options;
   const connectionsCheckingInterval = Math.min(headMs, LOOK_MS);
-  const timing = { headersTimeout: headMs, connectionsCheckingInterval, ...UPGRADING };
+  // Watches may be silent for long: so the system asks whether the other end is still there.
+  const alive = { keepAlive: true, keepAliveInitialDelay: ALIVE_MS };
+  const timing = { headersTimeout: headMs, connectionsCheckingInterval, ...alive, ...UPGRADING };
   const shared = {
     ...{ bodyLimit: bodyBytesMax, forceCloseConnections: true, exposeHeadRoutes: false },
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },

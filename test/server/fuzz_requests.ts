@@ -4,14 +4,7 @@ import { kindOf } from "../../src/api/kinds.ts";
 import { mutated, pick, randomJson, randomOf, randomService } from "../../src/api/test_random.ts";
 import type { Chance } from "../../src/base/chance.ts";
 import { writeYaml } from "../../src/base/yaml.ts";
-
-/** A request as it goes out. */
-export interface Sent {
-  readonly method: string;
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-}
+import type { Sent } from "./bed.ts";
 
 /** A path with names in braces, and what may be asked there. */
 export interface Endpoint {
@@ -136,7 +129,6 @@ export function someRequest(endpoints: readonly Endpoint[], chance: Chance): Sen
     .replace("{name}", placed(chance, name));
   const asked = query.filter(() => chance.fraction() < 0.15);
   const pairs = asked.map((it) => [it, pick<string>(chance, VALUES[it] ?? ANY)] as const);
-  // A watch of its own ends by itself, and is let go of by us.
   const search = new URLSearchParams(Object.fromEntries(pairs)).toString();
   const accept = chance.fraction() < 0.7 ? "application/json" : pick(chance, ACCEPTS);
   const hasBody = method !== "GET" && (method !== "DELETE" || chance.fraction() < 0.4);
@@ -144,6 +136,8 @@ export function someRequest(endpoints: readonly Endpoint[], chance: Chance): Sen
   return {
     ...{ method, path: search === "" ? path : `${path}?${search}` },
     ...content,
+    // A watch would go on for a while.
+    isLetGo: pairs.some(([key, value]) => key === "watch" && value !== "false"),
     headers: { ...(accept !== "" && { accept }), ...content.headers },
   };
 }
