@@ -10,7 +10,9 @@ import { commandLine } from "../cli/command_line.ts";
 import { VarveProcess } from "../support/varve_process.ts";
 import { Kubectl, whyNoKubectl } from "./kubectl.ts";
 
+// `npm run test:access`: some eighty calls of kubectl, which take longer than `npm test` may.
 const skip = whyNoKubectl();
+if (skip !== false) process.stderr.write(`the stories of access are skipped: ${skip}\n`);
 const SERVICES = "services.serving.knative.dev";
 const CANARY = "tell-nobody-8d1f0c5a";
 
