@@ -95,7 +95,7 @@ test("who changes what is written down for every write", async () => {
   ]);
 });
 
-test("a watch begins with all that is there, says where that ends, and ends by itself", async () => {
+test("a watch begins with all there is, says where that ends, and ends by itself", async () => {
   await put("w");
   const selected = "labelSelector=of%3Dw&allowWatchBookmarks=true";
   const initial = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=1";
