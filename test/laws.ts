@@ -50,7 +50,7 @@ export const DOORS: Readonly<Record<string, string>> = {
   tar: "src/base/archive.ts",
   typebox: "src/base/schema.ts",
   undici: "src/base/http_client.ts",
-  ws: "src/base/web_socket.ts",
+  ws: "src/base/web_socket.ts test/kubernetes/",
   yaml: "src/base/yaml.ts",
   yauzl: "src/base/archive.ts",
 };

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { ApiError, statusOf } from "../api/error.ts";
+import { ApiError, brief, statusOf } from "../api/error.ts";
 import type { ObjectKey } from "../api/meta.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Answer, Call } from "../base/http_server.ts";
@@ -115,10 +115,18 @@ export function spokenBy(call: Call, ours: readonly string[]): string {
       "proxy that lets WebSockets pass";
     throw new ApiError("NotImplemented", message);
   }
+  checkOrigin(call);
   const protocol = ours.find((it) => offeredBy(offered).includes(it));
   if (protocol !== undefined) return protocol;
   const message = `unable to upgrade: of "${offered ?? ""}", none is one of ${ours.join(", ")}`;
   throw new ApiError("BadRequest", message);
+}
+
+/** Browsers let any page open a WebSocket to any server, and say whose page it was. */
+function checkOrigin({ headers: { origin, host = "" } }: Call): void {
+  if (origin === undefined || origin.replace(/^https?:\/\//, "") === host) return;
+  const message = `a page of "${brief(origin)}" may not open a WebSocket here: only one of "${host}"`;
+  throw new ApiError("Forbidden", message);
 }
 
 /** Clients tell it at once; who does not has the usual one. */

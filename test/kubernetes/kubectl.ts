@@ -18,9 +18,11 @@ export function whyNoKubectl(): string | false {
 /** The kubectl of this machine, told of a server by its kubeconfig and nothing else. */
 export class Kubectl {
   readonly #varve: VarveProcess;
+  readonly #variables: Readonly<Record<string, string>>;
 
-  constructor(varve: VarveProcess) {
+  constructor(varve: VarveProcess, variables: Readonly<Record<string, string>> = {}) {
     this.#varve = varve;
+    this.#variables = variables;
   }
 
   /** Runs a command line, split at spaces; single words may be given after it. */
@@ -47,7 +49,7 @@ export class Kubectl {
   start(line: string, ...more: readonly string[]): ChildProcess {
     const { home } = this.#varve;
     const { PATH } = process.env;
-    const env = { PATH, HOME: home, KUBECONFIG: `${home}/kubeconfig` };
+    const env = { PATH, HOME: home, KUBECONFIG: `${home}/kubeconfig`, ...this.#variables };
     return spawn("kubectl", [...line.split(" "), ...more], { env });
   }
 }

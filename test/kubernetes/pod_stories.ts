@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { readKubeconfig } from "../../src/client/kubeconfig.ts";
 import type { VarveProcess } from "../support/varve_process.ts";
-import type { Kubectl } from "./kubectl.ts";
+import { Kubectl } from "./kubectl.ts";
 
 /** A server with one app, and the ways to it. */
 export interface PodPlace {
@@ -107,6 +110,36 @@ export const POD_STORIES: readonly PodStory[] = [
       assert.deepEqual(await readFile(there), bytes);
       await kubectl.says(`cp ${pod}:${there} ${back}`);
       assert.deepEqual(await readFile(back), bytes);
+    },
+  },
+  {
+    title: "attach tells what comes, and a kubectl before WebSockets what to use instead",
+    async act(place) {
+      const { kubectl, varve } = place;
+      const pod = await podOf(place);
+      const attached = kubectl.start(`attach ${pod}`);
+      let heard = "";
+      attached.stdout?.on("data", (it) => {
+        heard += String(it);
+      });
+      const ask = "require('http').get('http://127.0.0.1:' + process.env.PORT + '/two')";
+      await untilSo(async () => {
+        await kubectl.says(`exec ${pod} -- node -e`, ask);
+        return heard.startsWith("asked /two\n") ? true : undefined;
+      });
+      attached.kill();
+      const old = new Kubectl(varve, { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false" });
+      const { code, err } = await old.run(`exec ${pod} -- true`);
+      assert.equal(code, 1);
+      assert.match(err, /served over a WebSocket alone.*"SPDY\/3.1": use kubectl 1.31 or newer/);
+      const { token = "", authority = "" } = await readKubeconfig(join(varve.home, "kubeconfig"));
+      const path = `/api/v1/namespaces/default/pods/${pod}/exec?command=ls`;
+      const headers = { authorization: `Bearer ${token}`, origin: "https://evil.example" };
+      const socket = new WebSocket(`${varve.endpoints.api.replace("http", "ws")}${path}`, {
+        ...{ headers, ca: authority },
+      });
+      const [refusal] = await once(socket, "error");
+      assert.match(String(refusal), /Unexpected server response: 403/);
     },
   },
   {
