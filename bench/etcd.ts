@@ -8,7 +8,17 @@ import { join } from "node:path";
 
 /** A single etcd on a directory of its own, asked over its HTTP gateway. */
 export interface Etcd extends AsyncDisposable {
+  /** Where its clients speak to it. */
+  readonly url: string;
+  readonly pid: number;
   put(key: string, value: string): Promise<void>;
+  /** Puts some at once, up to a hundred, in one transaction. */
+  putAll(pairs: readonly Pair[]): Promise<void>;
+}
+
+export interface Pair {
+  readonly key: string;
+  readonly value: string;
 }
 
 const START_MS = 15_000;
@@ -28,9 +38,16 @@ export async function startEtcd(): Promise<Etcd> {
   const cluster = ["--initial-cluster", `one=${peerUrl}`];
   const child = spawn("etcd", [...args, ...clients, ...peers, ...cluster], { stdio: "ignore" });
   const agent = new Agent({ keepAlive: true });
-  const put = (key: string, value: string) => post(`${clientUrl}/v3/kv/put`, agent, { key, value });
+  const put = (key: string, value: string) =>
+    post(`${clientUrl}/v3/kv/put`, agent, encoded({ key, value }));
   const etcd: Etcd = {
+    url: clientUrl,
+    pid: child.pid ?? 0,
     put,
+    async putAll(pairs) {
+      const success = pairs.map((pair) => ({ requestPut: encoded(pair) }));
+      await post(`${clientUrl}/v3/kv/txn`, agent, { success });
+    },
     async [Symbol.asyncDispose]() {
       agent.destroy();
       if (child.exitCode === null && child.kill()) await once(child, "close");
@@ -49,13 +66,12 @@ export async function startEtcd(): Promise<Etcd> {
   }
 }
 
-interface Pair {
-  readonly key: string;
-  readonly value: string;
+function encoded({ key, value }: Pair): Pair {
+  const encode = (text: string) => Buffer.from(text).toString("base64");
+  return { key: encode(key), value: encode(value) };
 }
 
-async function post(url: string, agent: Agent, { key, value }: Pair): Promise<void> {
-  const encode = (text: string) => Buffer.from(text).toString("base64");
+async function post(url: string, agent: Agent, body: object): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const sent = request(url, { method: "POST", agent }, (response) => {
     response.resume();
@@ -65,11 +81,11 @@ async function post(url: string, agent: Agent, { key, value }: Pair): Promise<vo
     });
   });
   sent.once("error", reject);
-  sent.end(JSON.stringify({ key: encode(key), value: encode(value) }));
+  sent.end(JSON.stringify(body));
   await promise;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

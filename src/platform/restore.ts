@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { access } from "node:fs/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { BackupHead } from "../api/backup.ts";
 import { ArchiveError } from "../base/archive.ts";
@@ -120,6 +122,7 @@ interface Outcome {
 
 function tell(head: BackupHead, { asked, program, aside }: Outcome): void {
   const { home, isJson } = asked;
+  const hasKey = existsSync(join(home.path, "secrets.key"));
   if (isJson) {
     const result = { ...head, home: home.path, ...(aside !== undefined && { replaced: aside }) };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
@@ -129,7 +132,7 @@ function tell(head: BackupHead, { asked, program, aside }: Outcome): void {
   const lines = [
     `Restored ${head.resources} resources of ${head.madeAt} into ${home.path}${more}`,
     ...(aside === undefined ? [] : [`What was there before is in ${aside}`]),
-    ...(head.keys ? [] : ["Its keys are not from the backup: see docs/operating/durability.md"]),
+    ...(hasKey ? [] : [`Put the old secrets.key there first, if there are Secrets: ${home.path}`]),
     `Start it: node ${program} serve --home ${home.path}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -4,7 +4,9 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CONFIG_MAP, type ConfigMap } from "../../src/api/config_map.ts";
 import { REVISION } from "../../src/api/revision.ts";
+import { SECRET, type Secret } from "../../src/api/secret.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { KeyFile } from "../../src/platform/key_file.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Ended } from "./command_line.ts";
 import type { Place, Story } from "./place.ts";
@@ -24,6 +26,7 @@ export const BACKUP_STORIES: readonly Story[] = [
     async act(place) {
       await place.app("shop", "backed up");
       await place.done("deploy shop");
+      await place.varve.client.create<Secret>(secretIn(place.namespace));
       const over = new AbortController();
       const answered: Answered[] = [];
       const writing = Array.from({ length: WRITERS }, (_, writer) =>
@@ -42,7 +45,11 @@ export const BACKUP_STORIES: readonly Story[] = [
       const ended = await restore(place, "all.tar", "--home", place.at("new"), "--json");
       assert.equal(ended.code, 0, ended.err);
       assert.equal(JSON.parse(ended.out).resources, resources);
-      await using store = await openDiskStore({ path: place.at("new/store.db"), log: silentLog });
+      const vault = await KeyFile.open({ path: place.at("new/secrets.key"), log: silentLog });
+      const path = place.at("new/store.db");
+      await using store = await openDiskStore({ path, vault, log: silentLog });
+      const secret = store.get(SECRET, { namespace: place.namespace, name: "word" });
+      assert.deepEqual(secret?.data, { word: "c2VzYW1l" });
       for (let writer = 0; writer < WRITERS; writer += 1) {
         const name = `c${writer}`;
         const last = answered.filter((it) => it.name === name && it.revision <= revision).at(-1);
@@ -103,6 +110,11 @@ export const BACKUP_STORIES: readonly Story[] = [
     },
   },
 ];
+
+function secretIn(namespace: string) {
+  const { apiVersion, kind } = SECRET;
+  return { apiVersion, kind, metadata: { namespace, name: "word" }, data: { word: "c2VzYW1l" } };
+}
 
 interface Head {
   readonly revision: number;

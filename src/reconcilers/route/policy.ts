@@ -28,8 +28,6 @@ export interface PolicyListers {
   readonly routes: Lister<Route>;
   readonly revisions: Lister<Revision>;
   readonly domains: Lister<DomainMapping>;
-  /** Set where a domain must be shown to be one's own: only a DomainMapping can do that. */
-  readonly proof?: object;
 }
 
 /** What a policy, and annotations, come to for one Route and the traffic that it has now. */
@@ -191,10 +189,6 @@ function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpe
   if (reserved !== undefined) {
     const message = `Host "${host}": names below "${reserved}" are given by Varve itself`;
     return { reason: "HostReserved", message };
-  }
-  if (listers.proof !== undefined) {
-    const way = "here a domain is shown to be one's own: map it by a DomainMapping instead";
-    return { reason: "HostReserved", message: `Host "${host}": ${way}` };
   }
   const mapping = listers.domains.list().find(({ metadata }) => metadata.name === host);
   if (mapping !== undefined) {
