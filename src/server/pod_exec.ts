@@ -125,7 +125,8 @@ export function spokenBy(call: Call, ours: readonly string[]): string {
 /** Browsers let any page open a WebSocket to any server, and say whose page it was. */
 function checkOrigin({ headers: { origin, host = "" } }: Call): void {
   if (origin === undefined || origin.replace(/^https?:\/\//, "") === host) return;
-  const message = `a page of "${brief(origin)}" may not open a WebSocket here: only one of "${host}"`;
+  const whose = `a page of "${brief(origin)}"`;
+  const message = `${whose} may not open a WebSocket here, only one of "${host}" may`;
   throw new ApiError("Forbidden", message);
 }
 
