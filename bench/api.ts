@@ -1,7 +1,7 @@
 /**
  * Claims: what the API costs its clients, beside a kube-apiserver with its etcd in the same run:
  * reads, lists, durable writes, watches, memory and a start with 100,000 objects. The clients are
- * this process, and the same for both: what they cost is in both, and brings the ratios nearer to 1.
+ * this process, and the same for both: what they cost is in both, and brings ratios nearer to 1.
  */
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
