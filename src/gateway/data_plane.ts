@@ -10,7 +10,6 @@ import { StreamListener } from "./h2/stream_listener.ts";
 import { Hold } from "./hold.ts";
 import { Listener } from "./listener.ts";
 import { Mirrors } from "./mirrors.ts";
-import { Pools as AgentPools } from "./pools.ts";
 import { Seats } from "./seats.ts";
 import { Table } from "./table.ts";
 import { withProofs } from "./tls/proofs.ts";
@@ -41,7 +40,6 @@ export interface DataPlane {
 /** All that serves requests, put together. Nothing in here knows of a control process. */
 export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const { clock, chance, isSettled, waiting } = options;
-  const pools = new AgentPools();
   const sessions = new Sessions(clock);
   const carriers = new Ways(new Pools(clock), sessions);
   const drains = new Drains();
@@ -56,7 +54,6 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
       hold.serveNext(backend);
     },
     takenOut: (endpoint) => {
-      pools.drop(endpoint);
       carriers.drop(endpoint);
       drains.begin(endpoint);
       plain.leave(endpoint);
@@ -72,9 +69,9 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     return isSettled();
   };
   const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
-  const shared = { clock, seats, pools, sessions, witness, mirrors };
-  const streams = new StreamListener({ ...shared, ...routing });
-  const plain = new Listener({ clock, seats, carriers, witness, mirrors, ...routing });
+  const shared = { clock, seats, carriers, witness, mirrors, ...routing };
+  const streams = new StreamListener({ ...shared, counts });
+  const plain = new Listener(shared);
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };
   const front = new Front(services);
   const tlsFront = new TlsFront({ ...services, tls: table.tls });

@@ -7,8 +7,16 @@ export interface FrontCounts {
   logDropped: number;
   spansSent: number;
   spansDropped: number;
+  /** Connections of HTTP/2 that were closed: for streams taken back, PINGs, SETTINGS, and frames. */
+  h2Resets: number;
+  h2Pings: number;
+  h2Settings: number;
+  h2Frames: number;
 }
 
 export function makeFrontCounts(): FrontCounts {
-  return { unknownHosts: 0, policyAnswers: 0, logDropped: 0, spansSent: 0, spansDropped: 0 };
+  return {
+    ...{ unknownHosts: 0, policyAnswers: 0, logDropped: 0, spansSent: 0, spansDropped: 0 },
+    ...{ h2Resets: 0, h2Pings: 0, h2Settings: 0, h2Frames: 0 },
+  };
 }

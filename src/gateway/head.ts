@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { forwardedForOf, forwardedOf, type Hops } from "./forwarded.ts";
 
 /** The head of a request, read and found good. */
@@ -95,16 +94,6 @@ export function answerHeaders(rawHeaders: readonly string[], options: AnswerOpti
   return headers;
 }
 
-/** The answer that a connection now speaks another protocol, as bytes: Node has none for that. */
-export function upgradeAnswer(rawHeaders: readonly string[], revision: string): string {
-  const lines = ["HTTP/1.1 101 Switching Protocols"];
-  const headers = answerHeaders(rawHeaders, { revision, isChunked: false });
-  for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`);
-  const upgrade = lastValueOf(rawHeaders, "upgrade");
-  lines.push("Connection: Upgrade", `Upgrade: ${upgrade}`);
-  return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
 /** Trailers as pairs, without what may not be in one. */
 export function trailersOf(rawTrailers: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
@@ -184,9 +173,4 @@ function addForwarded(headers: string[], { hops, authority, client, proto }: See
 
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
-}
-
-/** How a connection came: a TLS socket knows of itself that it is one. */
-export function schemeOf(socket: Socket): "http" | "https" {
-  return "encrypted" in socket && socket.encrypted === true ? "https" : "http";
 }

@@ -72,6 +72,10 @@ export class Sightings {
       counter("access_log_dropped_total", "logDropped", "Lines the access log had no room for."),
       counter("spans_sent_total", "spansSent", "Spans that were sent to the collector."),
       counter("spans_dropped_total", "spansDropped", "Spans that could not be sent."),
+      counter("h2_reset_floods_total", "h2Resets", "Connections closed for streams taken back."),
+      counter("h2_ping_floods_total", "h2Pings", "Connections closed for PINGs."),
+      counter("h2_settings_floods_total", "h2Settings", "Connections closed for SETTINGS."),
+      counter("h2_frame_floods_total", "h2Frames", "Connections closed for frames without end."),
       counter("worker_cpu_seconds_total", "cpuSeconds", "CPU time of the workers."),
       {
         name: `${PREFIX}worker_resident_memory_bytes`,

@@ -108,26 +108,26 @@ test("streams that are opened and taken back at once end the connection", async 
     if (at % 50 === 0) await systemClock.sleep(1);
   }
   await until("it is closed", () => attacker.isClosed);
-  assert(plane.streams.counts.resets >= 1);
+  assert(plane.table.counts.h2Resets >= 1);
   assert(served - before <= LIMITS.h2ResetsMax + LIMITS.h2StreamsMax, `${served - before} served`);
   await stillServes();
 });
 
 const FLOODS = [
-  { title: "PINGs", attack: "pings", one: () => frame(6, 0, 0, Buffer.alloc(8)) },
-  { title: "SETTINGS", attack: "settings", one: () => frame(4, 0, 0) },
+  { title: "PINGs", attack: "h2Pings", one: () => frame(6, 0, 0, Buffer.alloc(8)) },
+  { title: "SETTINGS", attack: "h2Settings", one: () => frame(4, 0, 0) },
 ] as const;
 
 for (const { title, attack, one } of FLOODS) {
   test(`a flood of ${title} ends the connection`, async () => {
     using attacker = new Attacker();
-    const before = plane.streams.counts[attack];
+    const before = plane.table.counts[attack];
     for (let at = 0; at < 400 && !attacker.isClosed; at += 1) {
       attacker.say(one());
       if (at % 20 === 0) await systemClock.sleep(1);
     }
     await until("it is closed", () => attacker.isClosed);
-    assert.equal(plane.streams.counts[attack], before + 1);
+    assert.equal(plane.table.counts[attack], before + 1);
     // What it still sends may make the kernel drop the words for it.
     assert.equal(attacker.codes[0] ?? ENHANCE_YOUR_CALM, ENHANCE_YOUR_CALM);
     await stillServes();
@@ -136,17 +136,17 @@ for (const { title, attack, one } of FLOODS) {
 
 test("a flood of empty DATA ends the connection", async () => {
   using attacker = new Attacker();
-  const before = plane.streams.counts.frames;
+  const before = plane.table.counts.h2Frames;
   attacker.say(frame(1, 4, 1, HEAD));
   for (let at = 0; at < 400 && !attacker.isClosed; at += 1) attacker.say(frame(0, 0, 1));
   await until("it is closed", () => attacker.isClosed);
-  assert.equal(plane.streams.counts.frames, before + 1);
+  assert.equal(plane.table.counts.h2Frames, before + 1);
   await stillServes();
 });
 
 test("a head that goes on in CONTINUATION without end ends the connection", async () => {
   using attacker = new Attacker();
-  const before = plane.streams.counts.frames;
+  const before = plane.table.counts.h2Frames;
   attacker.say(frame(1, 1, 1, HEAD));
   // Literals of a kilobyte each, and never the end.
   const field = Buffer.concat([
@@ -155,7 +155,7 @@ test("a head that goes on in CONTINUATION without end ends the connection", asyn
   ]);
   for (let at = 0; at < 200 && !attacker.isClosed; at += 1) attacker.say(frame(9, 0, 1, field));
   await until("it is closed", () => attacker.isClosed);
-  assert.equal(plane.streams.counts.frames, before + 1);
+  assert.equal(plane.table.counts.h2Frames, before + 1);
   await stillServes();
 });
 

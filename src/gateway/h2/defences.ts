@@ -1,14 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 
 /** What a client of HTTP/2 can do that costs it little and us much. */
-export type Attack = "resets" | "pings" | "settings" | "frames";
-
-/** How many connections were closed for it, since the worker started. */
-export type DefenceCounts = Record<Attack, number>;
-
-export function noAttacks(): DefenceCounts {
-  return { resets: 0, pings: 0, settings: 0, frames: 0 };
-}
+export type Attack = "h2Resets" | "h2Pings" | "h2Settings" | "h2Frames";
 
 export interface BudgetOptions {
   /** So many at once, and then so many a second. */

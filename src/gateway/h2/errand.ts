@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { Outcome } from "../attempt.ts";
+import type { Outcome } from "../caller.ts";
 
 /** The answer of an instance, whichever protocol it speaks. */
 export interface Answer {

@@ -291,6 +291,30 @@ test("an instance that says GOAWAY, or refuses a stream, loses nobody's request"
   }
 });
 
+test("a worker that ends says so, and finishes what was begun", async () => {
+  await using other = new Rig();
+  const ending = await other.start();
+  const { instance } = await serveStreams((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.write("begun, ");
+    setTimeout(() => stream.end("done"), 1_500);
+  });
+  await ending.putBackend(streamBackend("default/e", instance.port));
+  await ending.putRoute(routeOf("e.localhost", { "default/e": 100 }));
+  assert(ending.address !== undefined);
+  using client = disposable(connectTo(ending.address));
+  const lasts: number[] = [];
+  client.session.on("goaway", (_, last) => lasts.push(last));
+  const open = askStream(client.session, { host: "e.localhost" });
+  await until("it has begun", () => instance.sessions === 1);
+  const stopped = ending.stopWorkers();
+  await until("the end is near", () => lasts.length > 0);
+  assert.equal((await open).body, "begun, done");
+  await stopped;
+  // First that no more should come, and then from which stream on none was looked at.
+  assert.deepEqual([lasts[0], lasts.at(-1)], [2 ** 31 - 1, 1]);
+});
+
 test("curl speaks to it by prior knowledge and by Upgrade", async (t) => {
   const curl = promisify(execFile);
   const version = await curl("curl", ["--version"]).catch(() => undefined);

@@ -1,11 +1,14 @@
 import { STATUS_CODES } from "node:http";
 import type { Endpoint } from "../backend.ts";
 import type { Carrier, Journey, Outgoing } from "../caller.ts";
-import { type H1Answer, isStreamType } from "../h1/channel.ts";
+import type { H1Answer } from "../h1/channel.ts";
+import { linesOf } from "../h1/coursing.ts";
 import { Facts } from "../h1/facts.ts";
 import { Head } from "../h1/head.ts";
+import { lastValueOf } from "../head.ts";
 import { hostOf, type Inbound } from "../request.ts";
 import type { Answer } from "./errand.ts";
+import { isBodiless } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
 import { StreamErrand } from "./stream_errand.ts";
 
@@ -16,9 +19,7 @@ export interface StreamCarrierOptions {
   readonly sessions: Sessions;
 }
 
-const UNFIT = /[^\t\x20-\x7e\x80-\xff]/g;
-
-/** A request of a client of HTTP/1.1 on its way to an instance of HTTP/2. */
+/** A request on its way to an instance of HTTP/2. */
 export class StreamCarrier implements Carrier {
   readonly #journey: Journey;
   readonly #errand: StreamErrand;
@@ -41,7 +42,8 @@ export class StreamCarrier implements Carrier {
         connecting: () => journey.connecting(),
         connected: () => journey.connected(),
         informed: (code, rawHeaders) => {
-          if (code !== 100) journey.informed(read(method, { code, reason: "", rawHeaders }));
+          if (code !== 100)
+            journey.informed(new StreamAnswer(method, { code, reason: "", rawHeaders }));
         },
         answered: (answer) => this.#answered(method, answer),
         over: (outcome, error) => journey.over(outcome, error),
@@ -82,7 +84,7 @@ export class StreamCarrier implements Carrier {
     const journey = this.#journey;
     const { body, rawTrailers, isTorn } = answer;
     this.#body = body;
-    journey.answered(read(method, answer));
+    journey.answered(new StreamAnswer(method, answer));
     journey.flush();
     body.on("error", () => {});
     body.on("data", (bytes: Buffer) => {
@@ -95,24 +97,55 @@ export class StreamCarrier implements Carrier {
   }
 }
 
-/** A head of HTTP/2 as one of HTTP/1.1, read by the same rules. */
-function read(method: string, answer: Pick<Answer, "code" | "reason" | "rawHeaders">): H1Answer {
-  const { code, rawHeaders } = answer;
-  const reason = answer.reason === "" ? (STATUS_CODES[code] ?? "") : answer.reason;
-  let text = `HTTP/1.1 ${code} ${reason.replace(UNFIT, "")}\r\n`;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    text += `${rawHeaders[at]}: ${(rawHeaders[at + 1] ?? "").replace(UNFIT, "")}\r\n`;
+/** A head of HTTP/2. Callers of HTTP/1.1 see it in their form, read by the same rules. */
+class StreamAnswer implements H1Answer {
+  readonly code: number;
+  readonly isStream: boolean;
+  readonly bodyBytes: number;
+  readonly #answer: HeadOfAnswer;
+  #head: Head | undefined;
+  #facts: Facts | undefined;
+
+  constructor(method: string, answer: HeadOfAnswer) {
+    const { code, rawHeaders, isBodyless = false } = answer;
+    this.#answer = answer;
+    this.code = code;
+    this.isStream = STREAMS.test(lastValueOf(rawHeaders, "content-type") ?? "");
+    const isEmpty = isBodyless || isBodiless(method, code);
+    this.bodyBytes = isEmpty ? 0 : Number(lastValueOf(rawHeaders, "content-length") ?? -1);
   }
-  const bytes = Buffer.from(`${text}\r\n`, "latin1");
-  const head = new Head();
-  const facts = new Facts();
-  head.readAnswer(bytes, 0, bytes.length);
-  facts.read(head, false);
-  const isEmpty = method === "HEAD" || code === 204 || code === 304;
-  return {
-    ...{ head, facts, code },
-    isStream: isStreamType(head, facts),
-    bodyBytes: isEmpty ? 0 : facts.length,
-    rawHeaders: () => head.rawHeaders(),
-  };
+
+  get head(): Head {
+    this.#head ??= this.#parse();
+    return this.#head;
+  }
+
+  get facts(): Facts {
+    if (this.#facts === undefined) {
+      this.#facts = new Facts();
+      this.#facts.read(this.head, false);
+    }
+    return this.#facts;
+  }
+
+  rawHeaders(): string[] {
+    return [...this.#answer.rawHeaders];
+  }
+
+  #parse(): Head {
+    const { code, reason, rawHeaders } = this.#answer;
+    const words = reason === "" ? (STATUS_CODES[code] ?? "") : reason;
+    const text = `HTTP/1.1 ${code} ${words}\r\n${linesOf([...rawHeaders])}\r\n`;
+    const bytes = Buffer.from(text, "latin1");
+    const head = new Head();
+    head.readAnswer(bytes, 0, bytes.length);
+    return head;
+  }
 }
+
+type HeadOfAnswer = Pick<Answer, "code" | "reason" | "rawHeaders"> & {
+  readonly isBodyless?: boolean;
+};
+
+/** Answers that go on for as long as both sides like (O-2): bounded by silence alone. */
+const STREAMS = /^(?:text\/event-stream|application\/grpc|application\/connect\+)/i;

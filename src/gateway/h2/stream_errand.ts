@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import type { Writable } from "node:stream";
-import type { Outcome } from "../attempt.ts";
 import type { Endpoint } from "../backend.ts";
+import type { Outcome } from "../caller.ts";
 import type { Inbound } from "../request.ts";
 import type { Errand, ErrandEvents } from "./errand.ts";
 import { fieldsObject, plainFields, streamRequest } from "./fields.ts";

@@ -7,16 +7,19 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Asked } from "../course.ts";
+import type { ExchangeParts } from "../exchange.ts";
 import { joinedValueOf, lastValueOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
 import { type Inbound, isRefusal } from "../request.ts";
 import { type Routing, routeRequest } from "../route.ts";
-import { Crossing, type CrossingParts } from "./crossing.ts";
-import { type Attack, Budget, type DefenceCounts, noAttacks } from "./defences.ts";
+import { type Attack, Budget } from "./defences.ts";
 import { readStreamHead } from "./fields.ts";
 import { StreamCaller } from "./stream_caller.ts";
 
-export type StreamListenerOptions = CrossingParts & Routing;
+export interface StreamListenerOptions extends ExchangeParts, Routing {
+  /** Where connections that are closed for what they do are counted. */
+  readonly counts: Record<Attack, number>;
+}
 
 /** What is kept of one connection. */
 interface Open {
@@ -34,13 +37,11 @@ const FLOODS = new Set([-904, -906, -905]);
 
 const SWEEP_MS = 100;
 
-/** The front for HTTP/2: takes connections, and makes a crossing of each stream. */
+/** The front for HTTP/2: takes connections, and makes an exchange of each stream. */
 export class StreamListener {
   readonly #options: StreamListenerOptions;
   readonly #server: Http2Server;
   readonly #open = new Map<ServerHttp2Session, Open>();
-  /** How many connections were closed, and what for. */
-  readonly counts: DefenceCounts = noAttacks();
   #isClosing = false;
 
   constructor(options: StreamListenerOptions) {
@@ -96,8 +97,8 @@ export class StreamListener {
     session.on("error", (error: NodeJS.ErrnoException) => this.#failed(error));
     const pings = budget(LIMITS.h2PingsMax, LIMITS.h2PingsPerSecond);
     const settings = budget(LIMITS.h2SettingsMax, LIMITS.h2SettingsPerSecond);
-    session.on("ping", () => this.#spend(session, pings, "pings"));
-    session.on("remoteSettings", () => this.#spend(session, settings, "settings"));
+    session.on("ping", () => this.#spend(session, pings, "h2Pings"));
+    session.on("remoteSettings", () => this.#spend(session, settings, "h2Settings"));
     if (this.#isClosing) session.goaway(NGHTTP2_NO_ERROR, LAST_STREAM);
   }
 
@@ -108,13 +109,13 @@ export class StreamListener {
     const open = session && this.#open.get(session as ServerHttp2Session);
     if (session === undefined || open === undefined) return;
     if (stream.closed || stream.destroyed) {
-      this.#spend(session as ServerHttp2Session, open.resets, "resets");
+      this.#spend(session as ServerHttp2Session, open.resets, "h2Resets");
       return;
     }
     open.streams += 1;
     stream.once("close", () => {
       open.streams -= 1;
-      if (stream.aborted) this.#spend(session as ServerHttp2Session, open.resets, "resets");
+      if (stream.aborted) this.#spend(session as ServerHttp2Session, open.resets, "h2Resets");
     });
     const hasBody = (flags & NGHTTP2_FLAG_END_STREAM) === 0;
     const inbound = readStreamHead(fields, hasBody);
@@ -127,21 +128,21 @@ export class StreamListener {
       inbound: isBad ? unread(fields, hasBody) : inbound,
     });
     if (isBad) {
-      caller.refuse(inbound);
+      caller.refused(inbound);
       return;
     }
     routeRequest(this.#options, inbound.host, {
       asked: () => askedOf(caller),
       go: (backend, course) => {
-        if (!stream.closed) new Crossing(this.#options, { caller, backend, course }).start();
+        if (!stream.closed) caller.begin(this.#options, backend, course);
       },
-      refuse: (refusal) => caller.refuse(refusal),
+      refuse: (refusal) => caller.refused(refusal),
     });
   }
 
   #spend(session: ServerHttp2Session, budget: Budget, attack: Attack): void {
     if (session.destroyed || budget.spend()) return;
-    this.counts[attack] += 1;
+    this.#options.counts[attack] += 1;
     session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
     session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
   }
@@ -149,17 +150,17 @@ export class StreamListener {
   /** Node and nghttp2 have ended it, for what has no meaning or no end. */
   #failed({ code, errno = 0 }: NodeJS.ErrnoException): void {
     const isFlood = code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES" || FLOODS.has(errno);
-    if (isFlood) this.counts.frames += 1;
+    if (isFlood) this.#options.counts.h2Frames += 1;
   }
 }
 
 /** The stream as rules and policies see it. */
-function askedOf({ inbound, client, scheme }: StreamCaller): Asked {
+function askedOf({ inbound, address, scheme }: StreamCaller): Asked {
   const { method, target, host, rawHeaders, hasBody } = inbound;
   const length = lastValueOf(rawHeaders, "content-length");
   const known = length === undefined ? undefined : Number(length);
   return {
-    ...{ method, target, host, peer: client },
+    ...{ method, target, host, peer: address },
     isTls: scheme === "https",
     bodyBytes: hasBody ? known : 0,
     header: (name) => joinedValueOf(rawHeaders, name),
