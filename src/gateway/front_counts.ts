@@ -7,7 +7,7 @@ export interface FrontCounts {
   logDropped: number;
   spansSent: number;
   spansDropped: number;
-  /** Connections of HTTP/2 that were closed: for streams taken back, PINGs, SETTINGS, and frames. */
+  /** Connections of HTTP/2 that were closed, for streams taken back, PINGs, SETTINGS, frames. */
   h2Resets: number;
   h2Pings: number;
   h2Settings: number;

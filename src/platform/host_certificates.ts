@@ -35,6 +35,11 @@ export interface HostCertificatesDeps {
   readonly log: Log;
 }
 
+interface Own {
+  readonly hosts: readonly string[];
+  readonly served: Promise<void>;
+}
+
 interface Given {
   readonly namespace: string;
   readonly hosts: readonly string[];
@@ -51,7 +56,8 @@ const RENEW_MS = 24 * 3_600_000;
 export class HostCertificates implements Part, RouteTls {
   readonly #deps: HostCertificatesDeps;
   readonly #given = new Map<string, Given>();
-  readonly #own = new Map<string, readonly string[]>();
+  /** Those of our own authority, by name: their hosts, and when the gateway has them. */
+  readonly #own = new Map<string, Own>();
   readonly #wakes = new Set<(key: ObjectKey) => void>();
   #issuer: Issuer | undefined;
   #started = new DisposableStack();
@@ -173,21 +179,26 @@ export class HostCertificates implements Part, RouteTls {
     this.wake(namespace);
   }
 
-  /** Has our own authority sign one, unless it has: the gateway is told either way. */
-  async #sign(name: string, title: string, hosts: readonly string[]): Promise<void> {
+  /** Has our own authority sign one, once for all who ask; resolves when it is served. */
+  #sign(name: string, title: string, hosts: readonly string[]): Promise<void> {
     const known = this.#own.get(name);
-    if (known !== undefined && known.join() === hosts.join()) return;
+    if (known !== undefined && known.hosts.join() === hosts.join()) return known.served;
+    const served = this.#signAnew(name, title, hosts);
+    this.#own.set(name, { hosts, served });
+    served.catch(() => this.#own.delete(name));
+    return served;
+  }
+
+  async #signAnew(name: string, title: string, hosts: readonly string[]): Promise<void> {
     const { directory, authority, gateway, clock } = this.#deps;
     const options = { name: join("hosts", name), title, hosts, issuer: authority };
     const pair = await pairFor(options, { directory, clock });
     await gateway.putTls({ is: "certificate", id: `own/${name}`, isOwn: true, ...pair });
-    this.#own.set(name, hosts);
   }
 
   async #renew(): Promise<void> {
-    for (const [name, hosts] of [...this.#own]) {
-      this.#own.delete(name);
-      await this.#sign(name, hosts[0] ?? name, hosts);
+    for (const [name, { hosts }] of [...this.#own]) {
+      await this.#signAnew(name, hosts[0] ?? name, hosts);
     }
   }
 }
