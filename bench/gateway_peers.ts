@@ -46,8 +46,7 @@ async function startNginx(ports: readonly number[]): Promise<Peer> {
   const servers = ports.map((at, i) => `server 127.0.0.1:${at} weight=${i === 0 ? 9 : 1};`);
   const config = (port: number, home: string) => `
     worker_processes 1; pid ${home}/pid; error_log ${home}/error.log; daemon off;
-    worker_rlimit_nofile 65536;
-    events { worker_connections 32768; }
+    events { worker_connections 16384; }
     http {
       access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
       client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;
@@ -77,7 +76,7 @@ async function startHaproxy(ports: readonly number[]): Promise<Peer> {
   const config = (port: number) => `
 global
   nbthread 1
-  maxconn 32768
+  maxconn 8000
 defaults
   mode http
   timeout connect 3s

@@ -3,7 +3,10 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 
-const PARTS = ["run.ts", "report.ts", "etcd.ts"];
+const PARTS = [
+  ...["run.ts", "report.ts", "etcd.ts"],
+  ...["gateway_load.ts", "gateway_paced.ts", "gateway_peers.ts", "gateway_upstream.ts"],
+];
 const wanted = process.argv.slice(2);
 const all = globSync("*.ts", { cwd: import.meta.dirname }).toSorted();
 const claims = all.filter((name) => !PARTS.includes(name));

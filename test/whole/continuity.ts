@@ -19,6 +19,10 @@ export interface ContinuityOptions {
   readonly rounds: number;
   readonly controlKills: number;
   readonly workerKills: number;
+  /** Times that all workers are replaced, one by one. */
+  readonly replacements?: number;
+  /** Changes of traffic besides those of the rounds. */
+  readonly splits?: number;
   /** Requests a second. */
   readonly rate: number;
 }
@@ -44,11 +48,13 @@ export async function continuity(options: ContinuityOptions): Promise<Continuity
     perSecond: options.rate,
   });
   const excused = new Set<number>();
-  const { rounds, controlKills, workerKills } = options;
+  const { rounds, controlKills, workerKills, replacements = 0, splits = 0 } = options;
   for (let round = 0; round < rounds; round += 1) {
     await story.deploy();
     await story.split();
     await story.rollBack();
+    for (let more = 0; more < splits / rounds; more += 1) await story.shift(more);
+    if (round < replacements) await story.replaceWorkers();
     if (round < controlKills) await story.killControl();
     if (round < workerKills) for (const port of await story.killWorker(load)) excused.add(port);
   }
@@ -95,6 +101,30 @@ class Story {
     const [newest, before = newest] = await this.#revisions();
     await this.#traffic([{ revisionName: before ?? "", percent: 100 }]);
     await this.#settled(`rolled back to ${before}`);
+  }
+
+  /** Some other share to the version before. */
+  async shift(step: number): Promise<void> {
+    const [newest, before = newest] = await this.#revisions();
+    const percent = 10 + ((step * 17) % 80);
+    await this.#traffic([
+      { revisionName: newest ?? "", percent },
+      { revisionName: before ?? "", percent: 100 - percent },
+    ]);
+    await this.#settled(`${percent} % to ${newest}`);
+  }
+
+  /** As an operator does after an upgrade. */
+  async replaceWorkers(): Promise<void> {
+    const before = await workersOf(this.#varve.home);
+    process.kill(this.#varve.pid, "SIGHUP");
+    for (let tries = 0; tries < 600; tries += 1) {
+      const now = await workersOf(this.#varve.home);
+      if (now.length === before.length && now.every((pid) => !before.includes(pid))) break;
+      assert(tries < 599, "the workers were not replaced");
+      await sleep(100);
+    }
+    await this.#settled("replaced all gateway workers");
   }
 
   async killControl(): Promise<void> {
@@ -163,7 +193,9 @@ async function workersOf(home: string): Promise<readonly number[]> {
   const directory = join(home, "gateway");
   const names = await readdir(directory, { recursive: true });
   const records = names.filter((name) => name.endsWith(".json"));
-  const texts = await Promise.all(records.map((name) => readFile(join(directory, name), "utf8")));
+  // One that ends takes its record with it.
+  const read = (name: string) => readFile(join(directory, name), "utf8").catch(() => "{}");
+  const texts = await Promise.all(records.map(read));
   return texts.map((text) => JSON.parse(text)?.id?.pid).filter((pid) => typeof pid === "number");
 }
 
@@ -173,13 +205,18 @@ if (import.meta.main) {
       rounds: { type: "string", default: "10" },
       kills: { type: "string", default: "3" },
       rate: { type: "string", default: "200" },
+      splits: { type: "string", default: "0" },
+      replacements: { type: "string", default: "0" },
+      "worker-kills": { type: "string", default: "1" },
     },
   });
   const report = await continuity({
     rounds: Number(values.rounds),
     controlKills: Number(values.kills),
-    workerKills: 1,
+    workerKills: Number(values["worker-kills"]),
     rate: Number(values.rate),
+    splits: Number(values.splits),
+    replacements: Number(values.replacements),
   });
   const { sent, failures, lostWithWorker, steps } = report;
   for (const { why } of failures.slice(0, 10)) process.stdout.write(`failed: ${why}\n`);
