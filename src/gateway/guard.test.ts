@@ -7,7 +7,7 @@ import type { Guards } from "../api/traffic_policy_schema.ts";
 import { systemClock } from "../base/clock.ts";
 import { makeSigningKey, readSigningKey, type SigningKey, signToken } from "../base/jwt.ts";
 import type { Fleet } from "./fleet.ts";
-import { ask, backendOf, Instance, Rig, routeOf, until } from "./rig.ts";
+import { ask, backendOf, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
 
 const HOST = "a.localhost";
 const ID = "default/a-1";
@@ -19,6 +19,11 @@ function startApp(): Promise<Instance> {
     if (req.url === "/text") {
       const type = { "Content-Type": "text/plain", ETag: '"1"', "Content-Length": TEXT.length };
       res.writeHead(200, type).end(TEXT);
+      return;
+    }
+    if (req.url === "/stream") {
+      res.writeHead(200, { "Content-Type": "text/plain" }).write("first ");
+      systemClock.after(300, () => res.end("second"));
       return;
     }
     const { "x-user": user = "nobody", "x-added": added = "", cookie = "" } = req.headers;
@@ -198,6 +203,34 @@ async function compression(world: World): Promise<void> {
     headers: { "Accept-Encoding": "br" },
   });
   assert.equal(head.headers["content-encoding"], undefined);
+  await streaming(world);
+}
+
+/** What has come goes on at once, though more is to come. */
+async function streaming({ fleet }: World): Promise<void> {
+  assert(fleet.address !== undefined);
+  using client = new RawClient(fleet.address);
+  client.say("GET /stream HTTP/1.1", `Host: ${HOST}`, "Accept-Encoding: gzip", "", "");
+  await client.hears("Content-Encoding: gzip");
+  // The first piece of gzip is there, and the end of the body is not.
+  await client.hears("\x1f\x8b");
+  assert(!client.heard.includes("\r\n0\r\n\r\n"));
+  await client.hears("\r\n0\r\n\r\n");
+  const [, body = ""] = client.heard.split(/\r\n\r\n(.*)/s);
+  const bytes = Buffer.concat(chunksOf(Buffer.from(body, "latin1")));
+  assert.equal(gunzipSync(bytes).toString(), "first second");
+}
+
+function chunksOf(body: Buffer): readonly Buffer[] {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < body.length; ) {
+    const end = body.indexOf("\r\n", at);
+    const length = Number.parseInt(body.toString("latin1", at, end), 16);
+    if (!(length > 0)) break;
+    chunks.push(body.subarray(end + 2, end + 2 + length));
+    at = end + 4 + length;
+  }
+  return chunks;
 }
 
 async function edits(world: World): Promise<void> {
@@ -221,6 +254,12 @@ async function bodies(world: World): Promise<void> {
   const long = await put("0123456789a");
   assert.equal(long.code, 413);
   assert.match(long.body, /at most 10 bytes are taken here \(maxBodyBytes\)/);
+  assert(world.fleet.address !== undefined);
+  using client = new RawClient(world.fleet.address);
+  client.say("PUT / HTTP/1.1", `Host: ${HOST}`, "Transfer-Encoding: chunked", "", "");
+  client.say("8", "01234567", "8", "01234567", "0", "", "");
+  await client.hears("HTTP/1.1 413");
+  await client.hears("at most 10 bytes are taken here (maxBodyBytes)");
 }
 
 async function rates(world: World): Promise<void> {

@@ -8,6 +8,7 @@ import { trailersOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
 import { pickBackend } from "../pick.ts";
 import { type Refusal, unknownHost } from "../refusal.ts";
+import { bodyTooLarge } from "../refusals_of_policy.ts";
 import { Tunnel } from "../tunnel.ts";
 import { Answering, type Writer } from "./answering.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
@@ -123,7 +124,7 @@ export class Client implements Caller, Reader, Writer {
     const most = this.#course?.bodyBytesMax;
     this.#bodyBytes += bytes.length;
     if (most === undefined || this.#bodyBytes <= most) return this.#exchange?.send(bytes) ?? true;
-    if (!this.#isLingering) this.bodyBad(PROBLEMS.bodyBytes);
+    if (!this.#isLingering) this.bodyBad(bodyTooLarge(most));
     return true;
   }
 

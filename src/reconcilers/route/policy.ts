@@ -14,6 +14,7 @@ import {
   type TrafficPolicySpec,
 } from "../../api/traffic_policy_schema.ts";
 import type { Lister } from "../../client/client.ts";
+import type { References } from "../../control/references.ts";
 import type {
   HostSpec,
   RuleSpec,
@@ -28,6 +29,10 @@ export interface PolicyListers {
   readonly routes: Lister<Route>;
   readonly revisions: Lister<Revision>;
   readonly domains: Lister<DomainMapping>;
+  /** Which policies name "Route/…" and "Revision/…", and want "Host/…". */
+  readonly policyReferences: References<TrafficPolicy>;
+  /** Set where a domain must be shown to be one's own: only a DomainMapping can do that. */
+  readonly proof?: object;
 }
 
 /** What a policy, and annotations, come to for one Route and the traffic that it has now. */
@@ -190,14 +195,19 @@ function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpe
     const message = `Host "${host}": names below "${reserved}" are given by Varve itself`;
     return { reason: "HostReserved", message };
   }
+  if (listers.proof !== undefined) {
+    const way = "here a domain is shown to be one's own: map it by a DomainMapping instead";
+    return { reason: "HostReserved", message: `Host "${host}": ${way}` };
+  }
   const mapping = listers.domains.list().find(({ metadata }) => metadata.name === host);
   if (mapping !== undefined) {
     const message = `Host "${host}" belongs to DomainMapping "${pathOf(mapping.metadata)}"`;
     return { reason: "HostTaken", message };
   }
-  const rival = listers.policies
-    .list()
-    .find((it) => it.spec.hosts?.includes(host) === true && isBefore(it, policy));
+  const rival = listers.policyReferences
+    .to(`Host/${host}`)
+    .flatMap((key) => listers.policies.get(key) ?? [])
+    .find((it) => isBefore(it, policy));
   if (rival === undefined) return { host, split };
   const message = `Host "${host}" belongs to TrafficPolicy "${pathOf(rival.metadata)}"`;
   return { reason: "HostTaken", message };

@@ -6,14 +6,11 @@ import { REVISION } from "../../api/revision.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts";
 import type { Controller } from "../../control/controller.ts";
-import type { References } from "../../control/references.ts";
 import type { Addressing } from "./desired.ts";
 import { appliedOf, type PolicyListers, shape, sharesOf } from "./policy.ts";
 
 export interface PolicyDeps extends PolicyListers {
   readonly addressing: () => Addressing;
-  /** Which policies name "Route/…" and "Revision/…", and want "Host/…". */
-  readonly policyReferences: References<TrafficPolicy>;
 }
 
 /** Says of each policy whether it is in force: the Route of its name is what carries it out. */

@@ -52,8 +52,6 @@ export interface RouteDeps extends Listers, PolicyListers {
   readonly domains: Lister<DomainMapping>;
   /** Who maps "Route/…". */
   readonly mappings: References<DomainMapping>;
-  /** Which policies name "Route/…" and "Revision/…", and want "Host/…". */
-  readonly policyReferences: References<TrafficPolicy>;
 }
 
 /** How often one that rests, or was given up, is asked for. */
