@@ -5,7 +5,7 @@ import { type Asked, type Command, type Context, defined, type Server } from "./
 import { wrongUsage } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import { fullName, kindNamed, kindsNamed } from "./get/kinds.ts";
-import { documentOf, type Form, tableLines, tableOf, written } from "./get/show.ts";
+import { documentOf, type Form, readable, tableLines, tableOf, written } from "./get/show.ts";
 import { EVERYWHERE, scopeInWords, scopeOf } from "./scope.ts";
 
 export const GET: Command = {
@@ -152,9 +152,10 @@ interface Streaming extends Getting {
 /** Rows that come after others have no heading of their own; documents are set apart. */
 function streamed(kind: Kind, table: Table, { hasHeading, ...getting }: Streaming): string {
   const { form } = getting;
-  if (form === "json") return table.rows.map(({ object }) => JSON.stringify(object)).join("\n");
+  const objects = table.rows.map(({ object }) => readable(object));
+  if (form === "json") return objects.map((it) => JSON.stringify(it)).join("\n");
   if (form === "yaml") {
-    return table.rows.map(({ object }) => `---\n${written(object, "yaml")}`.trimEnd()).join("\n");
+    return objects.map((it) => `---\n${written(it, "yaml")}`.trimEnd()).join("\n");
   }
   const lines = linesFor(kind, table, getting);
   return lines.slice(form !== "name" && hasHeading ? 1 : 0).join("\n");

@@ -15,7 +15,7 @@ export const SIGHT_SETTINGS = [
     value: "WHICH",
     otherwise: "off",
     meaning:
-      "requests to write to HOME/gateway/access-N.log: off, failures, all, or a share as 0.01",
+      "requests to write to HOME/gateway/gateway/access-N.log: off, failures, all, or a share",
   },
   {
     flag: "otlp-endpoint",

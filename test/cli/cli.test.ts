@@ -5,11 +5,13 @@ import { DEPLOY_STORIES } from "./deploy_stories.ts";
 import { OBJECT_STORIES } from "./object_stories.ts";
 import { Place } from "./place.ts";
 import { PROCESS_STORIES } from "./process_stories.ts";
+import { SCALING_STORIES } from "./scaling_stories.ts";
 import { TRAFFIC_STORIES } from "./traffic_stories.ts";
 
 const STORIES = [
   ...[...DEPLOY_STORIES, ...TRAFFIC_STORIES, ...OBJECT_STORIES, ...PROCESS_STORIES],
   ...BACKUP_STORIES,
+  ...SCALING_STORIES,
 ];
 
 let varve: VarveProcess;

@@ -123,6 +123,7 @@ export const OBJECT_STORIES: readonly Story[] = [
       assert.equal((await place.done("get cm -o name")).out, "configmap/one\n");
       assert.match((await place.done("get cm/one -o yaml")).out, /\ndata:\n {2}a: "1"\n$/);
       const list = JSON.parse((await place.done("get cm,secrets -o json")).out);
+      assert.doesNotMatch(JSON.stringify(list), /managedFields/);
       assert.deepEqual([list.kind, list.items.length], ["List", 1]);
       const none = await place.done("get ksvc -l a=b");
       assert.deepEqual([none.out, /no services in the namespace/.test(none.err)], ["", true]);

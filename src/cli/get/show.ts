@@ -43,9 +43,16 @@ export function tableOf(kind: Kind, resources: readonly Resource[], nowMs: numbe
 
 /** Resources as they are: one by itself, several as a list. */
 export function documentOf(resources: readonly Resource[], isOne: boolean): unknown {
-  const [first] = resources;
+  const items = resources.map(readable);
+  const [first] = items;
   if (isOne && first !== undefined) return first;
-  return { apiVersion: "v1", kind: "List", metadata: {}, items: resources };
+  return { apiVersion: "v1", kind: "List", metadata: {}, items };
+}
+
+/** Without who owns which field: as long as the rest, and for programs that ask the server. */
+export function readable<R extends Resource>(resource: R): R {
+  const { managedFields: _, ...metadata } = resource.metadata;
+  return { ...resource, metadata };
 }
 
 /** As text in one of the forms for programs. */

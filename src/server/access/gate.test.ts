@@ -23,6 +23,47 @@ test("nobody comes in without a token, but to what is public", async () => {
   assert.equal((await server.ask("/.well-known/version-registry")).code, 404);
 });
 
+test("whoever is known may do what a role allows, and nothing else", async () => {
+  await using server = await TestServer.start({ users: { bob: BOB } });
+  const asked = ["/api", "/apis/serving.knative.dev/v1/services", CONFIG_MAPS, "/backup", "/x"];
+  const answers = await Promise.all(asked.map((path) => server.ask(path, { token: "bob" })));
+  assert.deepEqual(
+    answers.map(({ code }) => code),
+    [200, 403, 403, 403, 403],
+  );
+  assert.deepEqual(answers[1]?.body, {
+    ...{ apiVersion: "v1", kind: "Status", metadata: {}, status: "Failure", reason: "Forbidden" },
+    message:
+      'services.serving.knative.dev is forbidden: User "bob" cannot list resource "services" in ' +
+      'API group "serving.knative.dev" at the cluster scope',
+    details: { group: "serving.knative.dev", kind: "services" },
+    code: 403,
+  });
+  const decisions = server.audited.map(({ decision }) => decision).sort();
+  assert.deepEqual(decisions, ["allow", "forbid", "forbid", "forbid", "forbid"]);
+});
+
+test("who acts as another acts as them in all, and is named in the audit log", async () => {
+  await using server = await TestServer.start({ users: { bob: BOB } });
+  const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const as = (token: string, more: object) => {
+    const headers = { "impersonate-user": "olga", ...more };
+    return server.ask(path, { method: "POST", token, headers, body: "{}" });
+  };
+  const groups = { "impersonate-group": ["a", "cn=b, dc=example"] };
+  const { body } = await as("admin", { ...groups, "impersonate-extra-why%2fx": "y" });
+  assert.deepEqual((body["status"] as { readonly userInfo: unknown }).userInfo, {
+    username: "olga",
+    groups: ["a", "cn=b, dc=example", "system:authenticated"],
+    extra: { "why/x": ["y"] },
+  });
+  const [{ caller, impersonator } = assert.fail("nothing was noted")] = server.audited;
+  assert.deepEqual([caller?.user, impersonator?.user], ["olga", "varve-admin"]);
+  assert.equal((await as("bob", {})).code, 403);
+  assert.equal((await as("admin", { "impersonate-user": "" })).code, 201);
+  assert.equal((await as("admin", { ...groups, "impersonate-user": "" })).code, 400);
+});
+
 test("whoever is unknown is refused before their body is read", async () => {
   await using server = await TestServer.start();
   const body = Buffer.alloc(1024 * 1024);
