@@ -1,7 +1,7 @@
 import { ApiError } from "../../src/api/error.ts";
 import type { LineLog } from "../../src/base/line_log.ts";
 import type { ImageStore } from "../../src/oci/oci.ts";
-import type { Exit, Instance, InstanceSpec, Runtime } from "../../src/runtime/runtime.ts";
+import type { Exit, Instance, InstanceSpec, Runtime, Usage } from "../../src/runtime/runtime.ts";
 import { NOW } from "./world_clock.ts";
 
 /** How instances of one revision behave in the world: ready at once, or as a test says. */
@@ -115,8 +115,11 @@ export class ModelRuntime implements Runtime {
     })();
   }
 
-  async usage(): Promise<undefined> {
-    return undefined;
+  /** What an instance uses. */
+  usageOf: (name: string) => Usage | undefined = () => undefined;
+
+  async usage(name: string): Promise<Usage | undefined> {
+    return this.#instances.has(name) ? this.usageOf(name) : undefined;
   }
 
   async exec(): Promise<never> {

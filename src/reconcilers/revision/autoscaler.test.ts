@@ -150,6 +150,19 @@ test("one is never idle that must have some, or that is of Kubernetes' class", a
   }
 });
 
+test("the class hpa goes by what instances use beside what they asked for", async () => {
+  const scale = { class: "hpa.autoscaling.knative.dev", target: "50", "max-scale": "3" };
+  const container = { resources: { requests: { cpu: "500m" } } };
+  await using world = await serving({ ...scaled(scale), container });
+  const { clock } = world.context;
+  const began = clock.elapsed();
+  // Each has half a core to go by, should use half of it, and uses twice that.
+  const usageOf = () => ({ cpuNs: (clock.elapsed() - began) * 1e6 * 0.5, memoryBytes: 1 });
+  world.runtime.usageOf = usageOf;
+  for (let at = 0; at < 40; at += 1) await pass(world, 2);
+  assert.equal(seen(world).actual, 3);
+});
+
 test("P-5: the Service's own bounds count at once, and make no Revision", async () => {
   await using world = await serving();
   await pass(world, 62);
