@@ -27,6 +27,7 @@ export const TRAFFIC_STORIES: readonly Story[] = [
         ["shop-00001", "10%", "old", place.url("shop", "old")],
       ]);
       assert.equal((await place.done("url shop --tag old")).out, `${place.url("shop", "old")}\n`);
+      await isExplained(place);
       const again = await place.done("traffic shop old=10%");
       assert.match(again.err, /shop: unchanged\n/);
       await place.done("traffic shop --untag old");
@@ -154,4 +155,19 @@ function rowsOf(table: string): readonly (readonly string[])[] {
     .trimEnd()
     .split("\n")
     .map((line) => line.split(/ +/));
+}
+
+/** Where a request would go is told with the reason, and what cannot be asked is refused. */
+async function isExplained(place: Place): Promise<void> {
+  const { host } = new URL(place.url("shop"));
+  const { out } = await place.done(`explain ${host}/x -H Knative-Serving-Tag:old -X put`);
+  assert.match(out, /^Split: {6}shop-00002 90 %, shop-00001 10 %$/m);
+  assert.match(out, /^Decided by: header Knative-Serving-Tag: old$/m);
+  assert.match(out, /^Revision: {3}\S+\/shop-00001$/m);
+  assert.match(out, /^Instance: {3}(?:\S+ at \S+:\d+, with 0 open, of 1|none: .*)$/m);
+  const lost = await place.done("explain nobody.localhost/");
+  assert.match(lost.out, /^Answer: {5}404: no service has the host "nobody.localhost"$/m);
+  const bad = await place.run(`explain ${host} -H nothing`);
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /Cannot explain the header "nothing": want "NAME: VALUE"/);
 }
