@@ -14,10 +14,17 @@ export interface Clock {
   after(ms: number, act: () => void): Disposable;
 }
 
+let lastStamp = { second: -1, text: "" };
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
-  timestamp: () => timestampOf(Date.now()),
+  timestamp() {
+    // Asked for by every request, and the same for a second.
+    const second = Math.floor(Date.now() / 1000);
+    if (second !== lastStamp.second) lastStamp = { second, text: timestampOf(second * 1000) };
+    return lastStamp.text;
+  },
   async sleep(ms, options) {
     let leftMs = ms;
     for (; leftMs > LONGEST_MS; leftMs -= LONGEST_MS) await sleep(LONGEST_MS, undefined, options);

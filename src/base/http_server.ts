@@ -255,9 +255,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply): Call {
   if (known !== undefined) return known;
   const { method, url, headers } = request;
   const at = url.indexOf("?");
-  const abort = new AbortController();
-  // The request closes when its body ends; only the response tells that the caller has left.
-  reply.raw.once("close", () => abort.abort());
+  let signal: AbortSignal | undefined;
   const call: Call = {
     method,
     path: at < 0 ? url : url.slice(0, at),
@@ -278,7 +276,10 @@ function callOf(request: FastifyRequest, reply: FastifyReply): Call {
       const { body } = request;
       return body === undefined || Buffer.isBuffer(body) ? undefined : (body as Readable);
     },
-    signal: abort.signal,
+    get signal() {
+      signal ??= signalOf(reply.raw);
+      return signal;
+    },
     isUpgrade: isUpgrade(request.raw),
   };
   calls.set(request, call);
@@ -286,6 +287,19 @@ function callOf(request: FastifyRequest, reply: FastifyReply): Call {
 }
 
 const NO_BODY = Buffer.alloc(0);
+/** One for all, as making a reason costs more than most requests do. */
+const GONE = new Error("the caller has gone");
+
+/**
+ * Made for those who ask alone. The request closes when its body ends; only the response tells
+ * that the caller has left.
+ */
+function signalOf(response: ServerResponse): AbortSignal {
+  const abort = new AbortController();
+  if (response.closed) abort.abort(GONE);
+  else response.once("close", () => abort.abort(GONE));
+  return abort.signal;
+}
 
 /** Looked at once for each connection, which costs more than all else about it. */
 function peerOf(socket: TLSSocket): Peer | undefined {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ApiError } from "../api/error.ts";
 import type { Call } from "../base/http_server.ts";
 import { TokenError } from "../base/jwt.ts";
@@ -123,5 +123,5 @@ export function bearerOf(authorization = ""): string | undefined {
 }
 
 export function digestOf(token: string): string {
-  return createHash("sha256").update(token).digest("base64");
+  return hash("sha256", token, "base64");
 }
