@@ -75,7 +75,7 @@ interface Said {
 
 const POLL_MS = 1_000;
 const POLLS_MAX = 60;
-const NONCE_TRIES_MAX = 4;
+const NONCE_TRIES_MAX = 10;
 const RATE_LIMITED_MS = 3_600_000;
 
 /** A client of ACME (RFC 8555): one account with one authority. */
