@@ -235,6 +235,7 @@ const TORN: readonly Row[] = [
   ["a trailer with NUL", "0\r\nX: \x00\r\n\r\n"],
   ["a trailer that is a length", "0\r\nContent-Length: 50\r\n\r\n"],
   ["a trailer that is a coding", "0\r\nTransfer-Encoding: chunked\r\n\r\n"],
+  ["a trailer that closes the connection", "0\r\nConnection: close\r\n\r\n"],
   ["a trailer that is a Host", "0\r\nHost: other\r\n\r\n"],
   ["trailers beyond the limit", `0\r\nX: ${"y".repeat(17 * 1024)}\r\n\r\n`],
   ["very many trailers", `0\r\n${"X: y\r\n".repeat(200)}\r\n`],

@@ -1,6 +1,6 @@
 import { LIMITS } from "../limits.ts";
 import { CR, EQUALS, HEX, LF, SEMICOLON, TOKEN } from "./bytes.ts";
-import { CONTENT_LENGTH, HOST, TRANSFER_ENCODING } from "./fields.ts";
+import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE } from "./fields.ts";
 import { BAD, type Head, INCOMPLETE } from "./head.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
 
@@ -219,6 +219,8 @@ function hasFraming(head: Head): boolean {
   for (let at = 0; at < head.count; at += 1) {
     const field = head.field(at);
     if (field === CONTENT_LENGTH || field === TRANSFER_ENCODING || field === HOST) return true;
+    // Some take its word on the connection as that of a head.
+    if (field === CONNECTION || field === UPGRADE) return true;
   }
   return false;
 }
