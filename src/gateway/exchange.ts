@@ -112,13 +112,14 @@ export class Exchange implements Waiter, Journey {
     this.#carrier?.resume();
   }
 
-  /** The caller has left, or cannot be served any more. */
-  gone(): void {
+  /** The caller has left, or cannot be served any more: `told` is the answer that it was given. */
+  gone(told?: Pick<Refusal, "code" | "detail">): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#leave();
     if (this.#isEnded) return;
-    this.#code = 0;
+    this.#code = told?.code ?? 0;
+    this.#detail = told?.detail;
     this.#settle();
   }
 
@@ -340,7 +341,7 @@ export class Exchange implements Waiter, Journey {
     count(tally, CELL.bytesIn, this.#bytesIn);
     count(tally, CELL.bytesOut, this.#bytesOut);
     countRequest(tally, this.#code, now - this.#beganMs);
-    if (this.#copy !== undefined && this.#code === 0) this.#copy.drop();
+    if (this.#copy !== undefined) this.#copy.abandon();
     if (this.#parts.witness.isOn) this.#tell(now - this.#beganMs);
   }
 

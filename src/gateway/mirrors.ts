@@ -63,6 +63,7 @@ export class Copy implements Waiter {
   #ticket: Ticket;
   #late: Disposable | undefined;
   #isOver = false;
+  #isWhole = false;
 
   constructor(options: CopyOptions) {
     this.#options = options;
@@ -78,13 +79,19 @@ export class Copy implements Waiter {
 
   /** The body is whole: from now on nothing of the request is needed. */
   end(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isWhole) return;
+    this.#isWhole = true;
     const { clock, seats, backend } = this.#options;
     this.#late = clock.after(COPY_MS, () => this.drop());
     this.#ticket = seats.ask(backend, this);
   }
 
-  /** The request itself was not whole, or the copy cannot be. */
+  /** The request is over: what has not come of its body by now will not come. */
+  abandon(): void {
+    if (!this.#isWhole) this.drop();
+  }
+
+  /** It cannot be sent. */
   drop(): void {
     if (this.#isOver) return;
     const { seats, backend } = this.#options;

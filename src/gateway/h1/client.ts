@@ -147,7 +147,7 @@ export class Client implements Caller, Reader, Writer {
     const exchange = this.#exchange;
     const isAnswered = exchange?.isAnswered === true;
     this.#exchange = undefined;
-    exchange?.gone();
+    exchange?.gone(isAnswered ? undefined : problem);
     if (isAnswered || this.#isLingering) this.#socket.destroy();
     else this.#reject(problem);
   }

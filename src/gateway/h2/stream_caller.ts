@@ -214,9 +214,10 @@ export class StreamCaller implements Caller {
     const most = this.course?.bodyBytesMax;
     this.#bodyBytes += bytes.length;
     if (most !== undefined && this.#bodyBytes > most) {
-      if (exchange?.isAnswered === false) this.refused(bodyTooLarge(most));
+      const refusal = exchange?.isAnswered === false ? bodyTooLarge(most) : undefined;
+      if (refusal !== undefined) this.refused(refusal);
       else this.cut();
-      exchange?.gone();
+      exchange?.gone(refusal);
       return;
     }
     if (exchange?.send(bytes) === false) this.#stream.pause();
