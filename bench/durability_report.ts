@@ -71,6 +71,6 @@ function put(name: string, lines: readonly string[]): void {
 
 function machine(): string {
   const day = new Date().toISOString().slice(0, 10);
-  const system = `${platform()} ${release()} ${arch()}`;
+  const system = `${platform()} ${release().split("-")[0]} ${arch()}`;
   return `${day}, ${cpus().length} cores, ${system}, Node ${process.versions.node}`;
 }
