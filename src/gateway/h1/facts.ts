@@ -1,4 +1,4 @@
-import { HT, isWord, lowered, SP, TOKEN, wordOf } from "./bytes.ts";
+import { CR, HT, isWord, lowered, SP, TOKEN, wordOf } from "./bytes.ts";
 import * as Field from "./fields.ts";
 import type { Head } from "./head.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
@@ -65,6 +65,8 @@ export class Facts {
           const isLast = isWord(head.bytes, end - CHUNKED.length, end, CHUNKED);
           return isLast ? PROBLEMS.coding : PROBLEMS.codingLast;
         }
+        // Blanks behind it are in order, and yet some do not know it with them.
+        if (head.bytes[end] !== CR) return PROBLEMS.codingLast;
         this.isChunked = true;
       } else if (field === Field.EXPECT && isRequest) {
         const isKnown = isWord(head.bytes, head.valueStart(at), head.valueEnd(at), CONTINUE);
