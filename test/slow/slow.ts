@@ -1,5 +1,5 @@
 /**
- * Slow clients, by Debian's slowhttptest in its four modes, hundreds at a time: others are served all
+ * Slow clients, by Debian's slowhttptest in its four modes, hundreds at a time: others are served
  * the while, and the worker's memory stays bounded. `node test/slow/slow.ts [--connections 500]`
  */
 import { execFile } from "node:child_process";

@@ -7,16 +7,9 @@ import type { Plan } from "./plan.ts";
 const VARIABLE = "NODE_COMPILE_CACHE";
 
 /**
- * Node writes what it has compiled when it ends by itself, and a server ends by a signal. So the
- * first of an image is told to write it down a moment after its start, and once more later.
- */
-const FLUSH = `import { flushCompileCache } from "node:module";
-for (const ms of [1000, 10000]) globalThis.setTimeout(flushCompileCache, ms).unref();`;
-
-const IMPORT = `--import=data:text/javascript;base64,${Buffer.from(FLUSH).toString("base64")}`;
-
-/**
  * Where Node keeps what it has compiled of each image, so that later instances of it start sooner.
+ * It writes that when a process ends by itself, as a server does that heeds SIGTERM. Nothing else
+ * of an app's Node is touched: which Node it is, is the app's affair.
  * Users have directories of their own: what one writes, no other runs.
  */
 export class CompileCaches {
@@ -39,10 +32,7 @@ export class CompileCaches {
     mkdirSync(ofImage, { recursive: true, mode: 0o711 });
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
-    const isFirst = readdirSync(path).length === 0;
-    const options = [plan.env["NODE_OPTIONS"], IMPORT].filter((it) => it !== undefined).join(" ");
-    const env = { ...plan.env, [VARIABLE]: path, ...(isFirst && { NODE_OPTIONS: options }) };
-    return { ...plan, env };
+    return { ...plan, env: { ...plan.env, [VARIABLE]: path } };
   }
 
   /** Removes those of images that are not kept. */
