@@ -1,5 +1,7 @@
 /**
- * `npm test`: all tests, or with `--beside` those beside the code and the law of the house alone.
+ * `npm test`: all tests but the long ones; with `--beside` those beside the code and the law of the
+ * house alone, with `--long` the long ones: people's stories with the command line, kubectl and the
+ * README, each with a server of its own.
  * `npm test -- FILE…` runs the files named. Those that leave their process as it was share one,
  * which saves the start of a hundred; the others have one each.
  */
@@ -10,12 +12,18 @@ import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 
 const { values, positionals } = parseArgs({
-  options: { beside: { type: "boolean", default: false } },
+  options: {
+    beside: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
 const whole = values.beside ? ["test/tidy.test.ts"] : ["test/**/*.test.ts"];
-const wanted = positionals.length > 0 ? positionals : ["src/**/*.test.ts", ...whole];
-const files = globSync(wanted).toSorted();
+const LONG = ["test/cli/cli.test.ts", "test/server/kubectl.test.ts", "test/docs/readme.test.ts"];
+const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];
+const wanted = positionals.length > 0 ? positionals : usual;
+const isMeant = (file: string) => wanted !== usual || values.long || !LONG.includes(file);
+const files = globSync(wanted).filter(isMeant).toSorted();
 
 /** Hooks of a file would be those of all, and what is told of a process is of one file alone. */
 const ALONE = /\b(before|after)(Each)?\(|child_process|process\.(env|exit|kill|chdir|on)|\/proc\//;
@@ -29,7 +37,7 @@ const together = start(
   files.filter((file) => !isAlone(file)),
   "pipe",
 );
-const apart = start(["--test-concurrency=2"], files.filter(isAlone), "inherit");
+const apart = start(["--test-concurrency=3"], files.filter(isAlone), "inherit");
 const codes = await Promise.all([apart, together]);
 if (files.length === 0) process.stderr.write(`there is no test like ${wanted.join(" ")}\n`);
 process.exitCode = files.length > 0 && codes.every((code) => code === 0) ? 0 : 1;
