@@ -27,7 +27,7 @@ interface Pair {
   unwatch: readonly Disposable[];
 }
 
-for (const seed of [SEED, SEED + 1, SEED + 2]) {
+for (const seed of [SEED, SEED + 1]) {
   test(`a disk store does all that its model does (VARVE_SEED=${seed})`, async () => {
     const directory = mkdtempSync(join(tmpdir(), "varve-random-"));
     try {
