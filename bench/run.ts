@@ -4,7 +4,7 @@ import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 
 const PARTS = [
-  ...["run.ts", "report.ts", "etcd.ts"],
+  ...["run.ts", "report.ts", "durability_report.ts", "etcd.ts", "kube.ts", "api_load.ts"],
   ...["gateway_load.ts", "gateway_paced.ts", "gateway_peers.ts", "gateway_upstream.ts"],
 ];
 const wanted = process.argv.slice(2);
