@@ -1,6 +1,6 @@
 /** From a Service's creation or change to Ready, beside the start of the program itself. */
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,9 @@ function draftOf(name: string) {
 }
 
 function archive(): string {
-  return join(directory, "server.js");
+  const path = join(directory, "source.tar.gz");
+  if (!existsSync(path)) execFileSync("tar", ["-czf", path, "-C", directory, "server.js"]);
+  return path;
 }
 
 async function createMs(): Promise<number> {
