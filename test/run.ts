@@ -19,7 +19,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const whole = values.beside ? ["test/tidy.test.ts"] : ["test/**/*.test.ts"];
-const LONG = ["test/cli/cli.test.ts", "test/server/kubectl.test.ts", "test/docs/readme.test.ts"];
+const LONG = [
+  ...["test/cli/cli.test.ts", "test/server/kubectl.test.ts", "test/docs/readme.test.ts"],
+  "test/store/linear/run.test.ts",
+];
 const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];
 const wanted = positionals.length > 0 ? positionals : usual;
 const isMeant = (file: string) => wanted !== usual || values.long || !LONG.includes(file);

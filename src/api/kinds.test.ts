@@ -13,7 +13,7 @@ import { CONTROLLER_USER } from "./serving.ts";
 import { admit, stored } from "./test_admission.ts";
 import { mutated, pick, randomJson, randomOf, randomService } from "./test_random.ts";
 
-const CASES = 20_000;
+const CASES = 10_000;
 
 for (const kind of KINDS) {
   test(`whatever is sent as a ${kind.kind} is taken or refused, and nothing breaks`, () => {
