@@ -206,14 +206,16 @@ function limitBody(
 ): void {
   const { "content-length": length = "0", "transfer-encoding": coding } = raw.headers;
   if (raw.complete || (length === "0" && coding === undefined)) return;
+  // Taken now: a request that has broken off has no socket any more.
+  const { socket } = raw;
   const cut = () => {
     if (!reply.raw.headersSent) reply.raw.writeHead(408, { connection: "close" }).end();
-    raw.socket.destroySoon();
+    socket.destroySoon();
   };
   const { isStreamed = false } = routeOptions.config as { readonly isStreamed?: boolean };
   if (isStreamed) {
     raw.setTimeout(pauseMs, cut);
-    const end = () => void raw.socket.setTimeout(0);
+    const end = () => void socket.setTimeout(0);
     raw.once("end", end);
     reply.raw.once("close", end);
     return;
@@ -265,7 +267,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply): Call {
     query: new URLSearchParams(at < 0 ? "" : url.slice(at + 1)),
     headers,
     all: (header) => request.raw.headersDistinct[header] ?? [],
-    address: request.raw.socket.remoteAddress ?? "",
+    address: request.raw.socket?.remoteAddress ?? "",
     get peer() {
       return peerOf(request.raw.socket as TLSSocket);
     },
