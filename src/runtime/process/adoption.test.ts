@@ -13,8 +13,8 @@ import { keyOf } from "../key.ts";
 import type { Instance, InstanceSpec, Runtime } from "../runtime.ts";
 import { ask, specOf, until, untilReady, untilSo } from "../test_bed.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
+import type { BedRecord } from "./process_bed.ts";
 import { ProcessBed, TOOL_PATH } from "./process_bed.ts";
-import type { InstanceRecord } from "./records.ts";
 
 const TOOLS = {
   makeStore: (home: string) => new DiskImageStore({ home }),
@@ -219,7 +219,7 @@ async function controlled(bed: ProcessBed, spec: InstanceSpec, leftOpen = 3) {
   return { instance, killAll };
 }
 
-function changeRecord(bed: ProcessBed, change: (record: InstanceRecord) => InstanceRecord): void {
+function changeRecord(bed: ProcessBed, change: (record: BedRecord) => BedRecord): void {
   const path = join(bed.home, "instances", keyOf(NAME), "record.json");
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, "utf8")))));
 }

@@ -4,12 +4,12 @@ import { devNull } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../base/clock.ts";
+import { isCode } from "../system_error.ts";
 import { Cgroup } from "./cgroup.ts";
 import { type CgroupPlace, ownCgroups } from "./cgroup_tree.ts";
 import { killIfThere } from "./family.ts";
 import { launch } from "./launch.ts";
 import type { Plan } from "./plan.ts";
-import { isCode } from "./system_error.ts";
 
 for (const version of [1, 2] as const)
   test(`a process joins before it begins, with all it starts, in version ${version}`, async (t) => {

@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { isCode } from "../system_error.ts";
 import type { CgroupPlace } from "./cgroup_tree.ts";
-import { isCode } from "./system_error.ts";
 
 /** Files to write "0" to in order to join; to be closed by whoever opened them. */
 export interface Doors extends Disposable {

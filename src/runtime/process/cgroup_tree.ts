@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { isCode, textOf } from "../system_error.ts";
 import { processes } from "./process_table.ts";
-import { isCode, textOf } from "./system_error.ts";
 
 /** A directory among the cgroups of one hierarchy. A machine has one of version 2, or several. */
 export interface CgroupPlace {

@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../runtime.ts";
+import { isCode, textOf } from "../system_error.ts";
 import { Cgroup } from "./cgroup.ts";
 import { type CgroupBase, type CgroupPlace, makeBase, ownCgroups } from "./cgroup_tree.ts";
 import { killIfThere } from "./family.ts";
-import { isCode, textOf } from "./system_error.ts";
 
 export interface CgroupsOptions {
   /** Tells those of this server from others'. */

@@ -1,6 +1,6 @@
 import { type Clock, every } from "../../base/clock.ts";
 import { isRunning, type ProcessId } from "../../base/process.ts";
-import { isCode } from "./system_error.ts";
+import { isCode } from "../system_error.ts";
 
 const LOOK_MS = 250;
 /** Every so many looks are closer: a number may be that of a zombie, or of another by now. */

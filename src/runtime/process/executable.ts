@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { isAbsolute, join, posix } from "node:path";
-import { NotStarted } from "./not_started.ts";
+import { NotStarted } from "../not_started.ts";
 
 export interface Place {
   /** Where the image's files are. */

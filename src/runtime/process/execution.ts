@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { ApiError } from "../../api/error.ts";
+import { NotStarted } from "../not_started.ts";
 import { type ExecRequest, type Execution, exitCodeOf, type TerminalSize } from "../runtime.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { findExecutable } from "./executable.ts";
 import { killIfThere } from "./family.ts";
 import { type Launched, launch } from "./launch.ts";
-import { NotStarted } from "./not_started.ts";
 import { instead, type Plan } from "./plan.ts";
 import { processes } from "./process_table.ts";
 

@@ -1,10 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
 import { isRunning, type ProcessId, signal } from "../../base/process.ts";
 import type { Usage } from "../runtime.ts";
+import { isCode } from "../system_error.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
 import { processes, processesWith, type RecentProcesses, residentBytes } from "./process_table.ts";
-import { isCode } from "./system_error.ts";
 
 /** All the processes of one run: the one that leads it, and whatever that has started. */
 export interface Family {

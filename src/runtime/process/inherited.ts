@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { isCode } from "./system_error.ts";
+import { isCode } from "../system_error.ts";
 
 const CLOSED_ON_EXEC = 0o2000000;
 

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest, ImageStore, RunConfig } from "../../oci/oci.ts";
+import { NotStarted } from "../not_started.ts";
 import { type Machine, whyUnfit } from "./fitness.ts";
-import { NotStarted } from "./not_started.ts";
 
 /** An image whose files are in a directory. */
 export interface LaidOut {

@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { closeSync, fchownSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import type { Readable, Writable } from "node:stream";
+import { NotStarted } from "../not_started.ts";
+import type { Ended } from "../run.ts";
 import type { Cgroup, Doors } from "./cgroup.ts";
-import { NotStarted } from "./not_started.ts";
 import type { Plan } from "./plan.ts";
 import { processes } from "./process_table.ts";
 
@@ -16,7 +17,14 @@ export interface Launching {
 }
 
 /** What the shell says when it cannot execute begins with the name we give it, or with this. */
-export const SHELL_NAME = "varve-start";
+const SHELL_NAME = "varve-start";
+
+/** What ended is the shell that was to execute it, and could not. */
+export function isShell(code: number | undefined, output: string): boolean {
+  const isRefusal = code !== undefined && code >= 125 && code <= 127;
+  const begins = [`${SHELL_NAME}: `, "/usr/bin/env: "];
+  return isRefusal && begins.some((begin) => output.startsWith(begin));
+}
 
 const SHELL_NAMES = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that a shell would change on their way through it. */
@@ -37,12 +45,6 @@ export interface Pipes {
   readonly input: Writable;
   readonly output: Readable;
   readonly errors: Readable;
-}
-
-/** How a process ended: one of the two, or neither when nobody was there to see it. */
-export interface Ended {
-  readonly code?: number;
-  readonly signal?: string;
 }
 
 /**

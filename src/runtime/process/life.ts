@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { isRunning, type ProcessId, signal as send } from "../../base/process.ts";
+import type { Ended, EndOptions } from "../run.ts";
 import { type Family, killAll, members, thawAll } from "./family.ts";
-import type { Ended } from "./launch.ts";
 
 /** One run of an instance, from where it has a process until it has none. */
 export interface Life extends Disposable {
@@ -10,15 +10,12 @@ export interface Life extends Disposable {
   readonly ended: Promise<Ended>;
 }
 
-export interface EndOptions {
+interface Ending extends EndOptions {
   readonly clock: Clock;
-  /** Between SIGTERM and SIGKILL. */
-  readonly graceMs: number;
-  readonly signal: AbortSignal;
 }
 
 /** SIGTERM to all of it; after the grace time SIGKILL to what is left. Resolves when it is gone. */
-export async function endLife({ family }: Life, options: EndOptions): Promise<void> {
+export async function endLife({ family }: Life, options: Ending): Promise<void> {
   const { clock, graceMs, signal } = options;
   const untilMs = clock.elapsed() + graceMs;
   send(family.leader, "SIGTERM");

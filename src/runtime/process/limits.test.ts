@@ -19,9 +19,9 @@ import { specOf, until, untilReady, untilSo } from "../test_bed.ts";
 import { ownCgroups } from "./cgroup_tree.ts";
 import { Cgroups } from "./cgroups.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
+import type { BedRecord } from "./process_bed.ts";
 import { ProcessBed } from "./process_bed.ts";
 import { processesWith } from "./process_table.ts";
-import type { InstanceRecord } from "./records.ts";
 
 const TOOLS = {
   makeStore: (home: string) => new DiskImageStore({ home }),
@@ -166,7 +166,7 @@ function readCgroup(bed: ProcessBed, v1: string, v2: string): string {
   return readFileSync(files.find((it) => existsSync(it)) ?? v1, "utf8").trim();
 }
 
-function recordOf({ home }: ProcessBed): InstanceRecord {
+function recordOf({ home }: ProcessBed): BedRecord {
   return JSON.parse(readFileSync(join(home, "instances", keyOf(NAME), "record.json"), "utf8"));
 }
 

@@ -1,5 +1,5 @@
+import { type Command, commandOf } from "../command.ts";
 import type { InstanceSpec } from "../runtime.ts";
-import { type Command, commandOf } from "./command.ts";
 import { environmentOf, type Surroundings } from "./environment.ts";
 import { findExecutable, workingDirectory } from "./executable.ts";
 import type { LaidOut } from "./laid_out.ts";

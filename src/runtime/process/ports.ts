@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createServer, type ListenOptions, type Server } from "node:net";
 import type { Chance } from "../../base/chance.ts";
-import { NotStarted } from "./not_started.ts";
+import { NotStarted } from "../not_started.ts";
 
 /** A port that nothing else uses, until it is disposed. */
 export interface Port extends Disposable {

@@ -5,8 +5,10 @@ import { systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Digest, ImageStore, Manifest, RunConfig } from "../../oci/oci.ts";
+import type { InstanceRecord } from "../records.ts";
 import { TEST_APP } from "../test_app.ts";
 import { ProcessRuntime, type ProcessRuntimeOptions } from "./process_runtime.ts";
+import type { ProcessRun } from "./run.ts";
 
 /** A script by its text, or a file by text and mode. */
 export type BedFile = string | { readonly text: string; readonly mode: number };
@@ -29,6 +31,8 @@ export type BedOptions = Partial<Omit<ProcessRuntimeOptions, "home" | "images">>
 
 /** Where programs are on machines that tests run on. */
 export const TOOL_PATH = "/usr/local/bin:/usr/bin:/bin";
+
+export type BedRecord = InstanceRecord<ProcessRun>;
 
 /** A directory with a runtime's home in it, which is gone with all its instances when disposed. */
 export class ProcessBed implements AsyncDisposable {

@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { ApiError, notFound } from "../../api/error.ts";
 import { assert } from "../../base/assert.ts";
 import type { Backoff } from "../../base/backoff.ts";
 import type { Chance } from "../../base/chance.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { LogLine, LogOptions } from "../../base/line_log.ts";
+import type { LogLine } from "../../base/line_log.ts";
 import type { Log } from "../../base/log.ts";
 import { type ProcessId, processOf } from "../../base/process.ts";
 import type { Seal } from "../../base/seal.ts";
 import type { Digest, ImageStore } from "../../oci/oci.ts";
+import { type InstanceLogOptions, Keepers } from "../keepers.ts";
 import { keyOf } from "../key.ts";
+import { Records } from "../records.ts";
 import { RevisionLogs } from "../revision_logs.ts";
+import type { Driver, Known, Run } from "../run.ts";
 import type { ExecRequest, Execution, Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CompileCaches } from "./compile_cache.ts";
@@ -20,12 +22,10 @@ import { Deaths } from "./deaths.ts";
 import { TOKEN_VARIABLE } from "./environment.ts";
 import { killIfThere } from "./family.ts";
 import { inheritedFds } from "./inherited.ts";
-import { Keeper } from "./keeper.ts";
 import { LaidOutImages } from "./laid_out.ts";
 import { Ports } from "./ports.ts";
 import { processes, processesWith, RecentProcesses } from "./process_table.ts";
-import { type InstanceRecord, Records, type RunRecord } from "./records.ts";
-import type { Shared } from "./run.ts";
+import { adoptRun, beginRun, forgetRun, type ProcessRun, type Shared } from "./run.ts";
 import { Spools } from "./spools.ts";
 
 export interface ProcessRuntimeOptions {
@@ -59,9 +59,6 @@ const PIDS_MAX = 4096;
 const BACKOFF: Backoff = { firstMs: 250, mostMs: 5 * 60 * 1000 };
 const SPOOL_BYTES_MAX = 1024 * 1024;
 
-/** What `kubectl` calls an instance. */
-const POD = { apiVersion: "v1", kind: "Pod", plural: "pods" } as const;
-
 /**
  * Runs instances as plain processes of this machine: nothing is needed but Node, and nothing is
  * hidden from them. Each has a session, a cgroup where there are any, a scratch directory and a
@@ -74,14 +71,15 @@ export class ProcessRuntime implements Runtime {
   readonly #options: ProcessRuntimeOptions;
   readonly #images: LaidOutImages;
   readonly #logs: RevisionLogs;
-  readonly #recent: RecentProcesses;
-  readonly #keepers = new Map<string, Keeper>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #records: Records<ProcessRun>;
+  readonly #keepers: Keepers<ProcessRun>;
+  /** What runs with a token in its variables, as it was at the start. */
+  #marked: ReadonlyMap<number, string> = new Map();
   #shared: Shared | undefined;
   #isClosed = false;
 
   constructor(options: ProcessRuntimeOptions) {
-    const { home, images, clock, logFileBytesMax, logFilesMax } = options;
+    const { home, images, clock, chance, log, seal, logFileBytesMax, logFilesMax } = options;
     const { platform, arch } = process;
     this.#options = options;
     const machine = { platform, arch };
@@ -91,7 +89,13 @@ export class ProcessRuntime implements Runtime {
       ...(logFileBytesMax !== undefined && { fileBytesMax: logFileBytesMax }),
       ...(logFilesMax !== undefined && { filesMax: logFilesMax }),
     });
-    this.#recent = new RecentProcesses(clock);
+    this.#records = new Records(join(home, "instances"), { log, seal });
+    this.#keepers = new Keepers({
+      ...{ clock, chance, log, backoff: options.backoff ?? BACKOFF },
+      driver: this.#driver(),
+      records: this.#records,
+      logs: this.#logs,
+    });
   }
 
   async start(): Promise<void> {
@@ -110,81 +114,50 @@ export class ProcessRuntime implements Runtime {
 
   /** Writes the records of all instances anew, sealed as they would be now. */
   reseal(): number {
-    const { records } = this.#open();
-    const all = records.list();
-    for (const record of all) records.put(record);
-    return all.length;
+    return this.#keepers.reseal();
   }
 
   whyNot(image: Digest): Promise<string | undefined> {
     return this.#images.whyNot(image);
   }
 
-  async run(spec: InstanceSpec): Promise<void> {
-    const shared = this.#open();
-    const known = this.#keepers.get(spec.name);
-    if (known !== undefined && known.instance.phase !== "stopping") return;
-    // Whoever asks for one that is on its way out asks for the next of that name.
-    await this.stop(spec.name);
-    if (this.#keepers.has(spec.name)) return await this.run(spec);
-    const createdAt = shared.clock.timestamp();
-    const record = {
-      version: 1,
-      spec,
-      createdAt,
-      runs: 0,
-      failures: 0,
-      isStopping: false,
-    } as const;
-    shared.records.put(record);
-    this.#keep(record, shared).start();
+  run(spec: InstanceSpec): Promise<void> {
+    this.#open();
+    return this.#keepers.run(spec);
   }
 
   async freeze(name: string): Promise<void> {
-    this.#keepers.get(name)?.freeze();
+    this.#keepers.freeze(name);
   }
 
   async thaw(name: string): Promise<void> {
-    this.#keepers.get(name)?.thaw();
+    this.#keepers.thaw(name);
   }
 
-  async stop(name: string): Promise<void> {
+  stop(name: string): Promise<void> {
     this.#open();
-    const keeper = this.#keepers.get(name);
-    if (keeper === undefined) return;
-    await keeper.stop();
-    if (this.#keepers.get(name) !== keeper) return;
-    this.#keepers.delete(name);
-    this.#logs.close(name);
-    this.#tell(name);
+    return this.#keepers.stop(name);
   }
 
   /** Ends all instances, for a server that shall leave nothing behind. */
-  async stopAll(): Promise<void> {
-    await Promise.all([...this.#keepers.keys()].map((name) => this.stop(name)));
+  stopAll(): Promise<void> {
+    return this.#keepers.stopAll();
   }
 
   get(name: string): Instance | undefined {
-    return this.#keepers.get(name)?.instance;
+    return this.#keepers.get(name);
   }
 
   list(): readonly Instance[] {
-    return [...this.#keepers.values()].map(({ instance }) => instance);
+    return this.#keepers.list();
   }
 
   watch(listener: (name: string) => void): Disposable {
-    const own = (name: string) => listener(name);
-    this.#listeners.add(own);
-    return { [Symbol.dispose]: () => this.#listeners.delete(own) };
+    return this.#keepers.watch(listener);
   }
 
-  log(
-    name: string,
-    options: LogOptions & { readonly previous?: boolean } = {},
-  ): AsyncIterable<LogLine> {
-    if (!this.#logs.has(name)) throw notFound(POD, name);
-    const { previous = false, ...rest } = options;
-    return previous ? this.#previous(name, rest) : this.#logs.read(name, rest);
+  log(name: string, options?: InstanceLogOptions): AsyncIterable<LogLine> {
+    return this.#keepers.log(name, options);
   }
 
   async collect(kept: ReadonlySet<Digest>): Promise<void> {
@@ -194,30 +167,23 @@ export class ProcessRuntime implements Runtime {
     await this.#shared?.compiled.collect(all);
   }
 
-  /** Removes what all instances of a revision wrote. To be called once it has none. */
   async dropLogs(revision: string): Promise<void> {
     this.#logs.drop(revision);
   }
 
-  async usage(name: string): Promise<Usage | undefined> {
-    return this.#keepers.get(name)?.usage(this.#recent);
+  usage(name: string): Promise<Usage | undefined> {
+    return this.#keepers.usage(name);
   }
 
-  async exec(name: string, request: ExecRequest): Promise<Execution> {
+  exec(name: string, request: ExecRequest): Promise<Execution> {
     this.#open();
-    const keeper = this.#keepers.get(name);
-    if (keeper === undefined) throw notFound(POD, name);
-    const execution = await keeper.exec(request);
-    if (execution !== undefined) return execution;
-    const { message } = keeper.instance;
-    throw new ApiError("BadRequest", `the container of pod "${name}" is not running: ${message}`);
+    return this.#keepers.exec(name, request);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await Promise.all([...this.#keepers.values()].map((it) => it.close()));
-    this.#listeners.clear();
+    await this.#keepers[Symbol.asyncDispose]();
     this.#shared?.spools[Symbol.dispose]();
     this.#shared?.deaths[Symbol.dispose]();
     this.#logs[Symbol.dispose]();
@@ -231,7 +197,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   #share(): Shared {
-    const { home, clock, chance, log, seal, toolPath, cgroupRoot: root } = this.#options;
+    const { home, clock, chance, log, toolPath, cgroupRoot: root } = this.#options;
     const { pidsMax = PIDS_MAX, spoolBytesMax = SPOOL_BYTES_MAX } = this.#options;
     const id = createHash("sha256").update(realpathSync(home)).digest("hex").slice(0, 12);
     const directory = join(home, "output");
@@ -249,7 +215,8 @@ export class ProcessRuntime implements Runtime {
       cgroups: new Cgroups({ name: `varve-${id}`, root, clock }),
       deaths: new Deaths(clock),
       spools: new Spools({ directory, logs: this.#logs, clock, log, spoolBytesMax }),
-      records: new Records(join(home, "instances"), { log, seal }),
+      records: this.#records,
+      recent: new RecentProcesses(clock),
     };
   }
 
@@ -261,55 +228,34 @@ export class ProcessRuntime implements Runtime {
       if (token.startsWith(shared.mark) && !known.has(token)) killIfThere(pid);
     const runs = records.map(({ spec, run }) => `${keyOf(spec.name)}.${run?.number}`);
     await shared.cgroups.sweep(new Set(runs));
-    for (const record of records) this.#adopt(record, { shared, marked });
+    this.#marked = marked;
+    await this.#keepers.start();
   }
 
-  #adopt(record: InstanceRecord, { shared, marked }: Adoption): void {
-    const { name } = record.spec;
-    const keeper = this.#keep(record, shared);
-    const run = record.run?.phase === "over" ? undefined : record.run;
-    keeper.start(run && leaderOf(run, { shared, marked }));
-    if (record.isStopping) void this.#stopAgain(name, shared);
+  #driver(): Driver<ProcessRun> {
+    return {
+      begin: (beginning) => beginRun(this.#open(), beginning),
+      adopt: (known) => this.#adopt(known, this.#open()),
+      remove: ({ spec }) => this.#records.remove(spec.name),
+      placeOf: ({ process: leader, port }) =>
+        leader && { address: { host: "127.0.0.1", port }, pid: leader.pid },
+    };
   }
 
-  #keep(record: InstanceRecord, shared: Shared): Keeper {
-    const { name, revision } = record.spec;
-    const tell = () => this.#tell(name);
-    const keeper = new Keeper(record, { shared, backoff: this.#options.backoff ?? BACKOFF, tell });
-    this.#logs.open(revision, name);
-    this.#keepers.set(name, keeper);
-    this.#tell(name);
-    return keeper;
-  }
-
-  /** Does what a server before us was told to do, and did not live to. */
-  async #stopAgain(name: string, { log }: Shared): Promise<void> {
-    try {
-      await this.stop(name);
-    } catch (err) {
-      log.warn({ err, instance: name }, "Cannot stop an instance");
+  async #adopt({ spec, run, note }: Known<ProcessRun>, shared: Shared): Promise<Run | undefined> {
+    const leader = leaderOf(run, this.#marked);
+    if (leader === undefined) {
+      await forgetRun(shared, { spec, run });
+      return undefined;
     }
+    const found = { ...run, process: leader };
+    note(found);
+    return adoptRun(shared, { spec, run: found }, leader);
   }
-
-  #tell(name: string): void {
-    for (const listener of this.#listeners) listener(name);
-  }
-
-  async *#previous(name: string, options: LogOptions): AsyncIterable<LogLine> {
-    const restarts = this.#keepers.get(name)?.instance.restarts;
-    const run = (restarts ?? (await this.#logs.lastRun(name))) - 1;
-    yield* this.#logs.read(name, { ...options, follow: false, run });
-  }
-}
-
-interface Adoption {
-  readonly shared: Shared;
-  /** What runs with a token in its variables. */
-  readonly marked: ReadonlyMap<number, string>;
 }
 
 /** The process of a run: as it is on record, or as it was started just before we could write it. */
-function leaderOf(run: RunRecord, { marked }: Adoption): ProcessId | undefined {
+function leaderOf(run: ProcessRun, marked: ReadonlyMap<number, string>): ProcessId | undefined {
   if (run.process === undefined) {
     const pids = [...marked].filter(([, token]) => token === run.token).map(([pid]) => pid);
     const leader = processes().find(({ pid, session }) => pid === session && pids.includes(pid));

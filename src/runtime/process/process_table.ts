@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
-import { isCode } from "./system_error.ts";
+import { isCode } from "../system_error.ts";
 
 /** One process, as `/proc` has it. Zombies are left out. */
 export interface ProcessRow {

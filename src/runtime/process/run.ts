@@ -7,20 +7,33 @@ import type { Log } from "../../base/log.ts";
 import { type ProcessId, processOf } from "../../base/process.ts";
 import type { Target } from "../attempt.ts";
 import { keyOf } from "../key.ts";
-import type { ExecRequest, Execution, InstanceSpec } from "../runtime.ts";
+import type { Records, RunRecord } from "../records.ts";
+import type { Beginning, Ended, Known, Run } from "../run.ts";
+import type { InstanceSpec } from "../runtime.ts";
 import { Cgroup } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup_tree.ts";
 import type { Cgroups, Made } from "./cgroups.ts";
 import type { CompileCaches } from "./compile_cache.ts";
 import type { Deaths } from "./deaths.ts";
 import { execProbe } from "./exec_probe.ts";
 import { execute } from "./execution.ts";
+import { freezeAll, killAll, thawAll, usageOf } from "./family.ts";
 import type { LaidOutImages } from "./laid_out.ts";
-import { launch } from "./launch.ts";
-import type { Life } from "./life.ts";
+import { isShell, launch } from "./launch.ts";
+import { endLife, type Life } from "./life.ts";
 import { type Plan, planOf } from "./plan.ts";
 import type { Port, Ports } from "./ports.ts";
-import type { Records, RunRecord } from "./records.ts";
+import type { RecentProcesses } from "./process_table.ts";
 import type { Output, Spools } from "./spools.ts";
+
+/** What is known on disk of a run that is a process. */
+export interface ProcessRun extends RunRecord {
+  readonly port: number;
+  readonly token: string;
+  readonly cgroup: readonly CgroupPlace[];
+  /** Absent while it is about to be started. */
+  readonly process?: ProcessId;
+}
 
 /** What the runs of all instances share. */
 export interface Shared {
@@ -30,7 +43,8 @@ export interface Shared {
   readonly cgroups: Cgroups;
   readonly spools: Spools;
   readonly deaths: Deaths;
-  readonly records: Records;
+  readonly records: Records<ProcessRun>;
+  readonly recent: RecentProcesses;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -42,31 +56,11 @@ export interface Shared {
   readonly mark: string;
 }
 
-/** A run that has a process, or had one. */
-export interface Run {
-  readonly life: Life;
-  readonly port: Port;
-  readonly output: Output;
-  readonly target: Target;
-  /** Starts a command beside it. */
-  exec(request: ExecRequest): Promise<Execution>;
-}
-
-export interface Beginning {
-  readonly spec: InstanceSpec;
-  readonly number: number;
-  /** Called when it is about to have a process. If it throws, there will be none. */
-  readonly save: (record: RunRecord) => void;
-  /** Called when it has one. */
-  readonly note: (record: RunRecord) => void;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Begins a run. Its record is there before its process is, and names the token that the process
  * has: however we end, whoever comes after us can find it. Throws when it cannot be begun.
  */
-export async function beginRun(shared: Shared, beginning: Beginning): Promise<Run> {
+export async function beginRun(shared: Shared, beginning: Beginning<ProcessRun>): Promise<Run> {
   const { spec, signal } = beginning;
   const beganMs = shared.clock.elapsed();
   const image = await unlessAborted(signal, shared.images.get(spec.image));
@@ -88,14 +82,8 @@ export async function beginRun(shared: Shared, beginning: Beginning): Promise<Ru
   }
 }
 
-/** A run as its record has it. */
-export interface Known {
-  readonly spec: InstanceSpec;
-  readonly run: RunRecord;
-}
-
 /** Takes on a run whose process another server started. It may be over by now. */
-export function adoptRun(shared: Shared, { spec, run }: Known, leader: ProcessId): Run {
+export function adoptRun(shared: Shared, { spec, run }: Aged, leader: ProcessId): Run {
   const { token } = run;
   const cgroup = run.cgroup.length === 0 ? undefined : new Cgroup(run.cgroup);
   const vigil = shared.deaths.watch(leader);
@@ -113,24 +101,18 @@ export function adoptRun(shared: Shared, { spec, run }: Known, leader: ProcessId
     return planOf(spec, image, { port: run.port, token, scratch, toolPath });
   };
   const aim = { spec, port, cgroup, plan };
-  return { life, port, output, target: targetOf(shared, aim), exec: execOf(shared, aim) };
-}
-
-/** Gives back what a run had whose processes are gone, and answers with what it wrote last. */
-export async function clearRun({ life, output, port }: Run, clock: Clock): Promise<string> {
-  life[Symbol.dispose]();
-  port[Symbol.dispose]();
-  await life.family.cgroup?.remove(clock);
-  return await output.close();
+  return runOf(shared, { ...aim, life, output });
 }
 
 /** Clears away what is left of a run that never came to have a process. */
-export async function forgetRun({ spools, clock }: Shared, { spec, run }: Known): Promise<void> {
+export async function forgetRun({ spools, clock }: Shared, { spec, run }: Aged): Promise<void> {
   await new Cgroup(run.cgroup).remove(clock);
   await spools.resume(writerOf(spec, run.number)).close();
 }
 
-interface Starting extends Beginning {
+type Aged = Pick<Known<ProcessRun>, "spec" | "run">;
+
+interface Starting extends Beginning<ProcessRun> {
   readonly plan: Plan;
   readonly port: Port;
   readonly token: string;
@@ -155,7 +137,7 @@ async function startRun(shared: Shared, starting: Starting): Promise<Run> {
     const life: Life = { family: { leader, token, cgroup }, ended, [Symbol.dispose]: () => {} };
     note({ ...record, process: leader, startMs: shared.clock.elapsed() - beganMs });
     const aim = { spec, port, cgroup, plan: async () => plan };
-    return { life, port, output, target: targetOf(shared, aim), exec: execOf(shared, aim) };
+    return runOf(shared, { ...aim, life, output });
   } catch (thrown) {
     await output.close();
     await cgroup?.remove(shared.clock);
@@ -199,10 +181,53 @@ function targetOf(shared: Shared, { spec, port, cgroup, plan }: Aim): Target {
   };
 }
 
-function execOf({ inherited, toolPath }: Shared, { cgroup, plan }: Aim): Run["exec"] {
-  return async (request) => {
-    return await execute(request, { plan: await plan(), cgroup, inherited, toolPath });
+interface Live extends Aim {
+  readonly life: Life;
+  readonly output: Output;
+}
+
+function runOf(shared: Shared, live: Live): Run {
+  const { clock, recent, inherited, toolPath } = shared;
+  const { life, port, plan } = live;
+  const { family, ended } = life;
+  let how: Ended = {};
+  void ended.then((it) => {
+    how = it;
+  });
+  const letBe = () => {
+    life[Symbol.dispose]();
+    port[Symbol.dispose]();
   };
+  return {
+    ended,
+    target: targetOf(shared, live),
+    freeze: () => freezeAll(family),
+    thaw: () => thawAll(family),
+    settle: () => port.settle(),
+    usage: async () => usageOf(family, recent),
+    exec: async (request) =>
+      await execute(request, { plan: await plan(), cgroup: family.cgroup, inherited, toolPath }),
+    end: ({ graceMs, signal }) => endLife(life, { clock, graceMs, signal }),
+    clear: (signal) => clearRun(live, { clock, signal, code: () => how.code }),
+    [Symbol.dispose]: letBe,
+  };
+}
+
+interface Clearing {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly code: () => number | undefined;
+}
+
+async function clearRun({ life, port, output }: Live, { clock, signal, code }: Clearing) {
+  const { family } = life;
+  await killAll(family, clock, signal);
+  const isOutOfMemory = (family.cgroup?.oomKills() ?? 0) > 0;
+  life[Symbol.dispose]();
+  port[Symbol.dispose]();
+  await family.cgroup?.remove(clock);
+  const last = await output.close();
+  return { output: last, isOutOfMemory, wasStarted: !isShell(code(), last) };
 }
 
 /** A home and a place for temporary files, its own. */

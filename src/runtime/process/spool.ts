@@ -10,7 +10,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { isCode } from "./system_error.ts";
+import { isCode } from "../system_error.ts";
 
 export interface SpoolOptions {
   /** Where the instance writes. */

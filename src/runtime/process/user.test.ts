@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { NotStarted } from "./not_started.ts";
+import { NotStarted } from "../not_started.ts";
 import { type UserQuestion, userOf } from "./user.ts";
 
 const ROOT = { uid: 0, gid: 0 };

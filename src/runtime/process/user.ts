@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { NotStarted } from "../not_started.ts";
 import type { InstanceSpec } from "../runtime.ts";
-import { NotStarted } from "./not_started.ts";
 
 /** As whom to run; as this server itself where nothing is said. */
 export interface User {

@@ -1,36 +1,39 @@
 import { isDeepStrictEqual } from "node:util";
-import { AssertionError } from "../../base/assert.ts";
-import { type Backoff, delayMs } from "../../base/backoff.ts";
-import { timestampOf } from "../../base/clock.ts";
-import type { ProcessId } from "../../base/process.ts";
-import { keepProbing, type Started, startedUp } from "../prober.ts";
-import type { ExecRequest, Execution, Exit, Instance, Usage } from "../runtime.ts";
+import { AssertionError } from "../base/assert.ts";
+import { type Backoff, delayMs } from "../base/backoff.ts";
+import type { Chance } from "../base/chance.ts";
+import { type Clock, timestampOf } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import { exitOf, toldOf } from "./exit.ts";
-import { freezeAll, killAll, thawAll, usageOf } from "./family.ts";
-import type { Ended } from "./launch.ts";
-import { endLife } from "./life.ts";
-import type { RecentProcesses } from "./process_table.ts";
-import type { InstanceRecord, RunRecord } from "./records.ts";
-import { adoptRun, beginRun, clearRun, forgetRun, type Run, type Shared } from "./run.ts";
+import { keepProbing, type Started, startedUp } from "./prober.ts";
+import { type InstanceRecord, type Records, type RunRecord, without } from "./records.ts";
+import type { Driver, Ended, Run } from "./run.ts";
+import type { ExecRequest, Execution, Exit, Instance, Usage } from "./runtime.ts";
 import { textOf } from "./system_error.ts";
 import { instanceOf } from "./view.ts";
 
-export interface KeeperOptions {
-  readonly shared: Shared;
+export interface KeeperOptions<R extends RunRecord> {
+  readonly driver: Driver<R>;
+  readonly records: Records<R>;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  /** The pause before an instance that ended is started again. */
   readonly backoff: Backoff;
   /** Called whenever `instance` says something else. */
   readonly tell: () => void;
 }
 
-/** Who was ready for so long has not failed in a row with what came before. */
 const FROZEN = "it is frozen, as nobody asks for it";
-
+/** Between tries to find a run again, where that failed. */
+const LOOK_AGAIN: Backoff = { firstMs: 500, mostMs: 10_000 };
+/** Who was ready for so long has not failed in a row with what came before. */
 const WELL_MS = 10 * 60 * 1000;
 
 /** Keeps one instance running: one run after the other, until it is told to stop. */
-export class Keeper {
-  readonly #options: KeeperOptions;
-  #record: InstanceRecord;
+export class Keeper<R extends RunRecord> {
+  readonly #options: KeeperOptions<R>;
+  #record: InstanceRecord<R>;
   #instance: Instance;
   #run: Run | undefined;
   /** Ends when no further run shall be begun. */
@@ -48,24 +51,22 @@ export class Keeper {
   /** Commands that run beside it. */
   #guests = 0;
 
-  constructor(record: InstanceRecord, options: KeeperOptions) {
+  constructor(record: InstanceRecord<R>, options: KeeperOptions<R>) {
     this.#record = record;
     this.#options = options;
-    this.#instance = instanceOf(record, { phase: "starting", message: "" });
+    const view = { phase: "starting", message: "" } as const;
+    this.#instance = instanceOf(record, view, options.driver.placeOf);
   }
 
   get instance(): Instance {
     return this.#instance;
   }
 
-  /** The run on record, as it was before it has been looked at. */
-  get run(): RunRecord | undefined {
-    return this.#record.run;
-  }
-
-  /** Begins to keep it. When it has a process already, or had one when last seen: of that one. */
-  start(leader?: ProcessId): void {
-    this.#keeping = this.#keep(leader);
+  /** Begins to keep it. Resolves when it has looked for the run on record, where there is one. */
+  async start(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#keeping = this.#keep(resolve);
+    await Promise.race([promise, this.#keeping]);
   }
 
   /** Ends it, removes its files, and resolves when it is gone. */
@@ -86,30 +87,28 @@ export class Keeper {
     if (this.#guests > 0) return;
     this.#probing.abort();
     this.#note({ run: { ...run, isFrozen: true } });
-    freezeAll(this.#run.life.family);
+    this.#run.freeze();
     this.#show("frozen", FROZEN);
   }
 
   thaw(): void {
     const { run } = this.#record;
     if (this.#instance.phase !== "frozen" || run === undefined || this.#run === undefined) return;
-    thawAll(this.#run.life.family);
-    const { isFrozen: _, ...thawed } = run;
-    this.#record = { ...this.#record, run: thawed };
+    this.#run.thaw();
+    this.#record = { ...this.#record, run: without(run, "isFrozen") };
     this.#show("ready", "");
     this.#probeAnew();
     // Somebody waits, and who reads on the record that it is frozen will only thaw it once more.
-    this.#options.shared.clock.after(0, () => this.#note({}));
+    this.#options.clock.after(0, () => this.#note({}));
   }
 
-  usage(recent: RecentProcesses): Usage | undefined {
-    const isUp = this.#instance.pid !== undefined;
-    return isUp && this.#run !== undefined ? usageOf(this.#run.life.family, recent) : undefined;
+  async usage(): Promise<Usage | undefined> {
+    return this.#isUp ? await this.#run?.usage() : undefined;
   }
 
   /** Starts a command beside the run that is now, or answers with nothing when there is none. */
   async exec(request: ExecRequest): Promise<Execution | undefined> {
-    if (this.#instance.pid === undefined || this.#stopping !== undefined) return undefined;
+    if (!this.#isUp || this.#stopping !== undefined) return undefined;
     this.#guests += 1;
     try {
       this.thaw();
@@ -131,14 +130,17 @@ export class Keeper {
     this.#closed.abort();
     this.#over.abort();
     await Promise.allSettled([this.#keeping, this.#stopping]);
-    this.#run?.life[Symbol.dispose]();
-    this.#run?.port[Symbol.dispose]();
+    this.#run?.[Symbol.dispose]();
   }
 
-  async #keep(leader: ProcessId | undefined): Promise<void> {
+  get #isUp(): boolean {
+    return this.#instance.startedAt !== undefined;
+  }
+
+  async #keep(hasLooked: () => void): Promise<void> {
     const { signal } = this.#over;
     try {
-      await this.#takeUp(leader);
+      await this.#takeUp(hasLooked);
       while (!signal.aborted) {
         const run = await this.#begin();
         if (run === undefined) await this.#wait();
@@ -150,46 +152,64 @@ export class Keeper {
   }
 
   /** Goes on where the record says that its last keeper was. */
-  async #takeUp(leader: ProcessId | undefined): Promise<void> {
-    const { shared } = this.#options;
+  async #takeUp(hasLooked: () => void): Promise<void> {
+    this.#run = await this.#find(hasLooked);
+    if (this.#run !== undefined) return await this.#live(this.#run, hasLooked);
+    hasLooked();
+    if (this.#record.run?.phase === "over") await this.#wait();
+  }
+
+  /** Looks for the run on record until one can say whether it is there. */
+  async #find(hasLooked: () => void): Promise<Run | undefined> {
+    const { clock, chance, log } = this.#options;
+    const { signal } = this.#over;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.#look(signal);
+      } catch (err) {
+        if (signal.aborted || err instanceof AssertionError) throw err;
+        const instance = this.#record.spec.name;
+        if (tries === 0) log.warn({ err, instance }, "Cannot find an instance again");
+        this.#show("unready", `it cannot be looked at: ${textOf(err)}`);
+        hasLooked();
+        await clock.sleep(delayMs(LOOK_AGAIN, tries, chance), { signal });
+      }
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<Run | undefined> {
     const { spec, run } = this.#record;
-    if (run?.phase === "over") return await this.#wait();
-    if (run === undefined) return;
-    if (leader === undefined) return await forgetRun(shared, { spec, run });
-    const found = { ...run, process: leader };
-    this.#note({ run: found });
-    this.#run = adoptRun(shared, { spec, run: found }, leader);
-    await this.#live(this.#run);
+    if (run === undefined || run.phase === "over") return undefined;
+    const note = (found: R) => this.#note({ run: found });
+    return await this.#options.driver.adopt({ spec, run, note, signal });
   }
 
   /** A new run, or nothing when it could not be begun; why not is the last exit then. */
   async #begin(): Promise<Run | undefined> {
-    const { shared } = this.#options;
+    const { driver, clock } = this.#options;
     const { spec, runs: number } = this.#record;
     this.#record = { ...this.#record, runs: number + 1 };
     this.#show("starting", "it is being started");
     try {
-      this.#run = await beginRun(shared, {
+      this.#run = await driver.begin({
         spec,
         number,
         signal: this.#over.signal,
         save: (run) => this.#save({ run }),
         note: (run) => this.#note({ run }),
       });
-      this.#beganMs = shared.clock.elapsed();
+      this.#beganMs = clock.elapsed();
       return this.#run;
     } catch (thrown) {
       if (this.#over.signal.aborted || thrown instanceof AssertionError) throw thrown;
-      const at = shared.clock.timestamp();
+      const at = clock.timestamp();
       this.#putExit({ reason: "NotStarted", output: textOf(thrown), at });
       return undefined;
     }
   }
 
   /** From where a run has a process to where that has ended and it is time for the next. */
-  async #live(run: Run): Promise<void> {
-    const { shared } = this.#options;
-    const { signal } = this.#over;
+  async #live(run: Run, isUp: () => void = () => {}): Promise<void> {
     let illness: string | undefined;
     const isIll = (found: string) => {
       illness ??= found;
@@ -202,16 +222,15 @@ export class Keeper {
       void this.#probe(run, this.#probing.signal, isIll);
     };
     this.#showUp();
+    isUp();
     if (this.#record.run?.isFrozen !== true) this.#probeAnew();
     const ended = await this.#endOf(run);
     this.#probing.abort();
     if (ended === undefined) return;
-    await killAll(run.life.family, shared.clock, signal);
-    const oomKills = run.life.family.cgroup?.oomKills() ?? 0;
-    const output = await clearRun(run, shared.clock);
+    const remains = await run.clear(this.#over.signal);
     this.#run = undefined;
-    const at = shared.clock.timestamp();
-    this.#putExit(exitOf({ ended, output, oomKills, illness, at }));
+    const at = this.#options.clock.timestamp();
+    this.#putExit(exitOf({ ended, remains, illness, at }));
     await this.#wait();
   }
 
@@ -221,13 +240,13 @@ export class Keeper {
     return new Promise((resolve) => {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
       if (signal.aborted) resolve(undefined);
-      void run.life.ended.then(resolve);
+      void run.ended.then(resolve);
     });
   }
 
   async #probe(run: Run, signal: AbortSignal, isIll: (found: string) => void) {
     const { spec } = this.#record;
-    const { clock } = this.#options.shared;
+    const { clock } = this.#options;
     const probing = { target: run.target, clock, signal };
     if (!(await this.#hasStarted(probing, isIll))) return;
     void keepProbing(spec.readiness, {
@@ -263,33 +282,35 @@ export class Keeper {
     return found === undefined;
   }
 
-  #tellReadiness({ port }: Run, isReady: boolean, found: string): void {
+  #tellReadiness(live: Run, isReady: boolean, found: string): void {
     const { run } = this.#record;
     if (run === undefined) return;
-    const { readySinceMs: _, ...rest } = run;
     if (isReady && run.phase !== "ready") {
-      port.settle();
-      const { clock } = this.#options.shared;
+      live.settle();
+      const { clock } = this.#options;
       const readySinceMs = clock.now();
       const readyMs = run.readyMs ?? clock.elapsed() - this.#beganMs;
       this.#record = { ...this.#record, run: { ...run, phase: "ready", readySinceMs, readyMs } };
       this.#show("ready", "");
       this.#note({});
     } else if (!isReady && run.phase === "ready") {
-      this.#record = { ...this.#record, run: { ...rest, phase: "unready" } };
+      this.#record = {
+        ...this.#record,
+        run: { ...without(run, "readySinceMs"), phase: "unready" },
+      };
       this.#show("unready", found);
       this.#note({});
     } else if (!isReady) this.#show(run.phase === "unready" ? "unready" : "starting", found);
   }
 
-  async #endIll({ life }: Run): Promise<void> {
+  async #endIll(run: Run): Promise<void> {
     const { spec } = this.#record;
     const seconds = spec.liveness?.terminationGracePeriodSeconds;
     const graceMs = seconds === undefined ? spec.graceMs : seconds * 1000;
     const { signal } = this.#over;
-    const { clock, log } = this.#options.shared;
+    const { log } = this.#options;
     try {
-      await endLife(life, { clock, graceMs, signal });
+      await run.end({ graceMs, signal });
     } catch (err) {
       if (!signal.aborted) log.warn({ err, instance: spec.name }, "Cannot end an unwell instance");
     }
@@ -298,7 +319,7 @@ export class Keeper {
   /** Puts on record that the run is over, and how. */
   #putExit(lastExit: Exit): void {
     const { spec, run, failures } = this.#record;
-    const { clock, log } = this.#options.shared;
+    const { clock, log } = this.#options;
     // The run on record is one before when the last could not be begun.
     const isBegun = run?.number === this.#record.runs - 1;
     const wasWell = clock.now() - (run?.readySinceMs ?? Infinity) >= WELL_MS;
@@ -318,17 +339,16 @@ export class Keeper {
 
   /** The pause before the next run. */
   async #wait(): Promise<void> {
-    const { backoff, shared } = this.#options;
+    const { backoff, clock, chance } = this.#options;
     const { failures, lastExit } = this.#record;
-    const ms = delayMs(backoff, Math.max(0, failures - 1), shared.chance);
-    const at = timestampOf(shared.clock.now() + ms);
+    const ms = delayMs(backoff, Math.max(0, failures - 1), chance);
+    const at = timestampOf(clock.now() + ms);
     const why = lastExit === undefined ? "" : `${toldOf(lastExit)}; `;
     this.#show("waiting", `${why}it is started again at ${at}`);
-    await shared.clock.sleep(ms, { signal: this.#over.signal });
+    await clock.sleep(ms, { signal: this.#over.signal });
   }
 
   async #stop(): Promise<void> {
-    const { shared } = this.#options;
     const { name, graceMs } = this.#record.spec;
     this.#note({ isStopping: true });
     this.#show("stopping", "it was told to end");
@@ -336,29 +356,29 @@ export class Keeper {
     await this.#keeping;
     const { signal } = this.#closed;
     try {
-      const { clock } = shared;
-      if (this.#run !== undefined) await endLife(this.#run.life, { clock, graceMs, signal });
+      const run = this.#run ?? (await this.#look(signal));
+      await run?.end({ graceMs, signal });
+      await run?.clear(signal);
+      this.#run = undefined;
+      await this.#options.driver.remove(this.#record);
     } catch (thrown) {
       if (!signal.aborted) throw thrown;
       throw new Error(`Cannot see the end of instance "${name}": the runtime was closed`);
     }
-    if (this.#run !== undefined) await clearRun(this.#run, shared.clock);
-    this.#run = undefined;
-    await shared.records.remove(name);
   }
 
-  #save(change: Partial<InstanceRecord>): void {
+  #save(change: Partial<InstanceRecord<R>>): void {
     this.#record = { ...this.#record, ...change };
-    this.#options.shared.records.put(this.#record);
+    this.#options.records.put(this.#record);
   }
 
   /** As `save`, where a full disk must not keep us from going on. */
-  #note(change: Partial<InstanceRecord>): void {
+  #note(change: Partial<InstanceRecord<R>>): void {
     try {
       this.#save(change);
     } catch (err) {
       const instance = this.#record.spec.name;
-      this.#options.shared.log.warn({ err, instance }, "Cannot write the record of an instance");
+      this.#options.log.warn({ err, instance }, "Cannot write the record of an instance");
     }
   }
 
@@ -372,7 +392,7 @@ export class Keeper {
   #show(phase: Instance["phase"], message: string): void {
     // What comes late, when it is on its way out, is no news.
     if (this.#stopping !== undefined && phase !== "stopping") return;
-    const next = instanceOf(this.#record, { phase, message });
+    const next = instanceOf(this.#record, { phase, message }, this.#options.driver.placeOf);
     if (isDeepStrictEqual(next, this.#instance)) return;
     this.#instance = next;
     this.#options.tell();

@@ -1,17 +1,18 @@
-import type { Instance } from "../runtime.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
+import type { Driver } from "./run.ts";
+import type { Instance } from "./runtime.ts";
 
 type View = Pick<Instance, "phase" | "message">;
 
 /** An instance as its record has it. */
-export function instanceOf({ spec, createdAt, runs, run, lastExit }: InstanceRecord, view: View) {
-  const isUp = run?.process !== undefined && run.phase !== "over" && run.number === runs - 1;
-  const up = isUp && {
-    address: { host: "127.0.0.1", port: run.port },
-    pid: run.process.pid,
-    startedAt: run.startedAt,
-    ...startOf(run),
-  };
+export function instanceOf<R extends RunRecord>(
+  { spec, createdAt, runs, run, lastExit }: InstanceRecord<R>,
+  view: View,
+  placeOf: Driver<R>["placeOf"],
+): Instance {
+  const isNow = run !== undefined && run.phase !== "over" && run.number === runs - 1;
+  const place = isNow ? placeOf(run) : undefined;
+  const up = isNow && place && { ...place, startedAt: run.startedAt, ...startOf(run) };
   return {
     spec,
     createdAt,

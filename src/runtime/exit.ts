@@ -1,27 +1,27 @@
-import type { Exit } from "../runtime.ts";
-import { type Ended, SHELL_NAME } from "./launch.ts";
+import type { Ended, Remains } from "./run.ts";
+import type { Exit } from "./runtime.ts";
 
 /** All that is known of how a run ended. */
 export interface Ending {
   readonly ended: Ended;
-  readonly output: string;
-  readonly oomKills: number;
+  readonly remains: Remains;
   /** Which probe failed, and what it found, when that is why it was ended. */
   readonly illness: string | undefined;
   readonly at: string;
 }
 
 /** How it ended, in one word, and with what to say about it. */
-export function exitOf({ ended, output, oomKills, illness, at }: Ending): Exit {
+export function exitOf({ ended, remains, illness, at }: Ending): Exit {
   const { code } = ended;
+  const { output } = remains;
   if (illness !== undefined) {
     const lines = output === "" ? "" : `\n${output}`;
     return { ...ended, reason: "Unhealthy", output: `${illness}${lines}`, at };
   }
-  if (oomKills > 0 && code !== 0) return { ...ended, reason: "OutOfMemory", output, at };
-  if (code === undefined && ended.signal === undefined) return { reason: "Unknown", output, at };
-  if (code !== undefined && code >= 125 && code <= 127 && isShell(output))
+  if (remains.isOutOfMemory && code !== 0) return { ...ended, reason: "OutOfMemory", output, at };
+  if (!remains.wasStarted)
     return { reason: "NotStarted", output: `it cannot be executed: ${output}`, at };
+  if (code === undefined && ended.signal === undefined) return { reason: "Unknown", output, at };
   return { ...ended, reason: code === 0 ? "Completed" : "Error", output, at };
 }
 
@@ -32,8 +32,4 @@ export function toldOf({ reason, code, signal, output }: Exit): string {
   if (reason === "Unhealthy") return output.split("\n")[0] ?? "";
   if (reason === "Unknown") return "it ended while this server was not there to see how";
   return signal === undefined ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
-}
-
-function isShell(output: string): boolean {
-  return output.startsWith(`${SHELL_NAME}: `) || output.startsWith("/usr/bin/env: ");
 }

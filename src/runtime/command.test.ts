@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RunConfig } from "../../oci/oci.ts";
+import type { RunConfig } from "../oci/oci.ts";
 import { commandOf } from "./command.ts";
 import { NotStarted } from "./not_started.ts";
 

@@ -1,6 +1,6 @@
-import type { RunConfig } from "../../oci/oci.ts";
-import type { InstanceSpec } from "../runtime.ts";
+import type { RunConfig } from "../oci/oci.ts";
 import { NotStarted } from "./not_started.ts";
+import type { InstanceSpec } from "./runtime.ts";
 
 export type Command = readonly [string, ...(readonly string[])];
 

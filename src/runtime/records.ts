@@ -1,25 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Log } from "../../base/log.ts";
-import type { ProcessId } from "../../base/process.ts";
-import type { Seal } from "../../base/seal.ts";
-import { keyOf } from "../key.ts";
-import type { Exit, InstanceSpec } from "../runtime.ts";
-import type { CgroupPlace } from "./cgroup_tree.ts";
+import type { Log } from "../base/log.ts";
+import type { Seal } from "../base/seal.ts";
+import { keyOf } from "./key.ts";
+import type { Exit, InstanceSpec } from "./runtime.ts";
 import { isCode } from "./system_error.ts";
 
-/** What is known on disk of one run of an instance. */
+/** What is known on disk of one run of an instance; each driver has more to say. */
 export interface RunRecord {
   /** Which one it is, from 0. */
   readonly number: number;
-  readonly port: number;
-  readonly token: string;
-  readonly cgroup: readonly CgroupPlace[];
   readonly caveats: readonly string[];
   readonly startedAt: string;
-  /** Absent while it is about to be started. */
-  readonly process?: ProcessId;
   readonly phase: "starting" | "ready" | "unready" | "over";
   /** Until its image was laid out, until it had a process, and until it was ready. */
   readonly unpackMs?: number;
@@ -32,7 +25,7 @@ export interface RunRecord {
 }
 
 /** What is known on disk of one instance. */
-export interface InstanceRecord {
+export interface InstanceRecord<R extends RunRecord = RunRecord> {
   readonly version: 1;
   readonly spec: InstanceSpec;
   readonly createdAt: string;
@@ -42,7 +35,7 @@ export interface InstanceRecord {
   readonly failures: number;
   readonly lastExit?: Exit;
   /** The last run that was about to have a process. */
-  readonly run?: RunRecord;
+  readonly run?: R;
   /** It was told to end, and is kept until it has. */
   readonly isStopping: boolean;
 }
@@ -54,7 +47,7 @@ interface RecordsOptions {
 }
 
 /** A directory per instance, with its record and whatever it writes for itself. */
-export class Records {
+export class Records<R extends RunRecord> {
   readonly #directory: string;
   readonly #log: Log;
   readonly #seal: Seal | undefined;
@@ -70,7 +63,7 @@ export class Records {
   }
 
   /** All that can be read. What cannot is of an instance that never was. */
-  list(): readonly InstanceRecord[] {
+  list(): readonly InstanceRecord<R>[] {
     return readdirSync(this.#directory).flatMap((key) => {
       const record = this.#read(join(this.#directory, key));
       return record === undefined ? [] : [record];
@@ -78,7 +71,7 @@ export class Records {
   }
 
   /** The record is there as a whole, or as it was, whatever happens to us meanwhile. */
-  put(record: InstanceRecord): void {
+  put(record: InstanceRecord<R>): void {
     const path = this.#pathOf(record.spec.name);
     mkdirSync(path, { recursive: true, mode: 0o711 });
     const file = join(path, "record.json");
@@ -101,10 +94,10 @@ export class Records {
     await rm(path, { recursive: true, force: true });
   }
 
-  #read(path: string): InstanceRecord | undefined {
+  #read(path: string): InstanceRecord<R> | undefined {
     try {
       const text = readFileSync(join(path, "record.json"), "utf8");
-      const record: InstanceRecord = JSON.parse(this.#seal?.open(basename(path), text) ?? text);
+      const record: InstanceRecord<R> = JSON.parse(this.#seal?.open(basename(path), text) ?? text);
       if (record.version === 1) return record;
       throw new Error(`its version is ${record.version}, not 1`);
     } catch (err) {
@@ -118,4 +111,11 @@ export class Records {
   #pathOf(name: string): string {
     return join(this.#directory, keyOf(name));
   }
+}
+
+/** A field that is absent, for `undefined` is no value of it. */
+export function without<R extends RunRecord>(run: R, field: "isFrozen" | "readySinceMs"): R {
+  const copy = { ...run };
+  delete copy[field];
+  return copy;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exitOf, toldOf } from "./exit.ts";
-import type { Ended } from "./launch.ts";
+import type { Ended } from "./run.ts";
 
 const CASES = [
   { ended: { code: 0 }, reason: "Completed", told: "it ended with exit code 0" },
@@ -15,11 +15,16 @@ const CASES = [
   },
   {
     ended: { signal: "SIGKILL" },
-    oomKills: 1,
+    isOutOfMemory: true,
     reason: "OutOfMemory",
     told: "it needed more memory than its limit allows",
   },
-  { ended: { code: 0 }, oomKills: 1, reason: "Completed", told: "it ended with exit code 0" },
+  {
+    ended: { code: 0 },
+    isOutOfMemory: true,
+    reason: "Completed",
+    told: "it ended with exit code 0",
+  },
   {
     ended: { signal: "SIGTERM" },
     illness: "its liveness probe failed: GET / answers 500",
@@ -28,16 +33,19 @@ const CASES = [
   },
   {
     ended: { code: 127 },
-    output: "varve-start: 1: exec: /app/x: not found",
+    wasStarted: false,
+    output: "exec: /app/x: not found",
     reason: "NotStarted",
-    told: "it could not be started: it cannot be executed: varve-start: 1: exec: /app/x: not found",
+    told: "it could not be started: it cannot be executed: exec: /app/x: not found",
   },
 ];
 
-for (const { ended, reason, told, oomKills = 0, illness, output = "words" } of CASES)
+for (const { ended, reason, told, ...given } of CASES)
   test(`how it ended: ${told}`, () => {
+    const { illness, isOutOfMemory = false, wasStarted = true, output = "words" } = given;
     const seen: Ended = ended;
-    const exit = exitOf({ ended: seen, oomKills, illness, output, at: "2026-01-01T00:00:00Z" });
+    const remains = { isOutOfMemory, wasStarted, output };
+    const exit = exitOf({ ended: seen, remains, illness, at: "2026-01-01T00:00:00Z" });
     assert.equal(exit.reason, reason);
     assert.equal(toldOf(exit), told);
   });
