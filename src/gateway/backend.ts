@@ -1,4 +1,5 @@
 import { LoadMeter } from "./load.ts";
+import type { OutcomeMeter } from "./outcomes.ts";
 import type { BackendLimits, EndpointSpec } from "./route_table.ts";
 import { makeTally, type Tally } from "./tally.ts";
 import { WaitList } from "./wait_list.ts";
@@ -21,6 +22,10 @@ export interface Backend {
   uses: number;
   readonly load: LoadMeter;
   readonly tally: Tally;
+  /** While routes have it compared. */
+  outcomes: OutcomeMeter | undefined;
+  /** How many routes do. */
+  comparers: number;
   readonly queue: WaitList<Waiter>;
 }
 
@@ -32,6 +37,8 @@ export interface Endpoint {
   readonly backend: Backend;
   /** Requests that it is serving. */
   open: number;
+  /** Requests that it was sent by this worker, up to so many as a program takes to warm up. */
+  warmth: number;
   /** How many those may be now: 0 when it is down or on its way out. */
   openMax: number;
   /** `down` after it refused a connection; `suspect` when it may be tried again, by one request. */
@@ -57,14 +64,18 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
   const queue = new WaitList<Waiter>();
   const protocol = "http1" as const;
   const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
-  return { id, revision, limits, ...state, load: new LoadMeter(), tally: makeTally(), queue };
+  const meters = { load: new LoadMeter(), tally: makeTally(), outcomes: undefined, comparers: 0 };
+  return { id, revision, limits, ...state, ...meters, queue };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
   const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
-  const counts = { broken: 0, downs: 0, isDraining: false };
+  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false };
   return { name, host, port, backend, ...state, ...counts };
 }
+
+/** After so many requests a program is as fast as it will be: until then it is not timed. */
+export const WARM = 20;
 
 /** What an instance of good standing may serve at once. */
 export function openMaxOf({ limits }: Backend): number {

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import type { Backend, Endpoint, Waiter } from "./backend.ts";
+import { type Backend, type Endpoint, WARM, type Waiter } from "./backend.ts";
 import type { AnswerHead, Caller, Carrier, Carriers, Journey, Outcome, Wire } from "./caller.ts";
 import type { Limit } from "./deadlines.ts";
 import { LIMITS } from "./limits.ts";
@@ -45,6 +45,9 @@ export class Exchange implements Waiter, Journey {
   #code = 0;
   /** There was no instance when it came. */
   #isCold = false;
+  /** Neither waited for a start nor came to an instance that had just begun. */
+  #isTimed = false;
+  #isCut = false;
   #bytesIn = 0;
   #bytesOut = 0;
   /** Who gets a copy, where anybody does. */
@@ -86,6 +89,7 @@ export class Exchange implements Waiter, Journey {
     this.#beganMs = this.#parts.clock.elapsed();
     this.#isCold = endpoints.length === 0;
     load.enter(this.#beganMs);
+    this.#backend.outcomes?.enter();
     const { witness, mirrors } = this.#parts;
     const { course, outgoing } = this.#caller;
     if (course?.mirror !== undefined) this.#copy = mirrors.begin(course.mirror, outgoing);
@@ -126,6 +130,8 @@ export class Exchange implements Waiter, Journey {
   serve(endpoint: Endpoint): void {
     this.#endpoint = endpoint;
     this.#isReady = false;
+    this.#isTimed = !this.#isCold && endpoint.warmth >= WARM;
+    if (endpoint.warmth < WARM) endpoint.warmth += 1;
     if (this.#isCold) this.#countCold();
     const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
@@ -327,6 +333,7 @@ export class Exchange implements Waiter, Journey {
   #cut(): void {
     if (this.#isClosed || this.#isEnded) return;
     this.#isClosed = true;
+    this.#isCut = true;
     this.#code = 0;
     this.#leave();
     this.#settle();
@@ -337,7 +344,10 @@ export class Exchange implements Waiter, Journey {
   #settle(): void {
     const now = this.#parts.clock.elapsed();
     this.#backend.load.leave(now);
-    const { tally } = this.#backend;
+    const { tally, outcomes } = this.#backend;
+    const isFailed = this.#isCut || this.#code >= 500;
+    const isTimed = this.#isTimed && this.#code !== 101;
+    if (outcomes !== undefined) outcomes.leave(isFailed, now - this.#beganMs, isTimed);
     count(tally, CELL.bytesIn, this.#bytesIn);
     count(tally, CELL.bytesOut, this.#bytesOut);
     countRequest(tally, this.#code, now - this.#beganMs);

@@ -146,6 +146,8 @@ const FIXED = {
   tellMs: 1_000,
   /** How often workers tell control what there was to do. */
   loadMs: 1_000,
+  /** The same, of revisions that are being compared. */
+  comparedMs: 250,
   /** A worker that no control process gave a table to ends itself after this. */
   orphanMs: 30_000,
   /** One line between control process and worker. */

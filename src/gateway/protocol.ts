@@ -17,7 +17,7 @@ import type { BackendSpec, GatewaySettings, Load, RouteSpec, TlsSpec } from "./r
  * A worker opens its port after its first commit, never before: it would refuse what others serve.
  * It serves on from its last table when control is gone, and answers the next one that comes.
  */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 export type Change =
   | { readonly putRoute: RouteSpec }

@@ -9,6 +9,8 @@ export interface RouteSpec {
   readonly steering?: SteeringSpec;
   /** What requests must pass, on every host. */
   readonly guards?: Guards;
+  /** Backends of which it shall be told several times a second what became of their requests. */
+  readonly compared?: readonly string[];
 }
 
 export interface HostSpec {
@@ -138,6 +140,18 @@ export interface Load {
   readonly busyMs: number;
   /** How many came. */
   readonly requests: number;
+  /** Only of a backend that a route has compared. */
+  readonly outcomes?: Outcomes;
+}
+
+/** What became of requests since the last word. They add up, but for what is open. */
+export interface Outcomes {
+  readonly arrived: number;
+  readonly ended: number;
+  /** Answered with 500 and above, by the instance or for it, or cut off. */
+  readonly failed: number;
+  /** How long they took: a class of `base/durations.ts`, how many, and so on. */
+  readonly durations: readonly number[];
 }
 
 /** What TLS needs beside the routes, each under an id of its own. None of it is ever logged. */

@@ -13,6 +13,7 @@ import { Guard } from "./guard.ts";
 import { HostMap } from "./host_map.ts";
 import { KeySets } from "./key_sets.ts";
 import { Orders } from "./order.ts";
+import { OutcomeMeter } from "./outcomes.ts";
 import type { Change } from "./protocol.ts";
 import type {
   BackendSpec,
@@ -74,6 +75,7 @@ export class Table {
   readonly #backends = new Map<string, Backend>();
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #backendSpecs = new Map<string, BackendSpec>();
+  readonly #compared = new Set<Backend>();
   readonly #compiler: Compiler;
   readonly #special: SpecialParts;
   /** Certificates, and what else TLS needs. */
@@ -139,7 +141,12 @@ export class Table {
 
   /** What there was to do since the last time of asking. */
   takeLoads(nowMs: number): readonly Load[] {
-    return [...this.#backends.values()].flatMap(({ id, load }) => load.take(id, nowMs) ?? []);
+    return [...this.#backends.values()].flatMap((backend) => loadOf(backend, nowMs));
+  }
+
+  /** The same of those that a route has compared: it is waited for. */
+  takeCompared(nowMs: number): readonly Load[] {
+    return [...this.#compared].flatMap((backend) => loadOf(backend, nowMs));
   }
 
   apply(change: Change): void {
@@ -175,6 +182,7 @@ export class Table {
     const compiled = this.#compile(spec);
     const before = this.#routeSpecs.get(spec.id);
     for (const id of backendsOf(spec)) this.#use(id, 1);
+    for (const id of spec.compared ?? []) this.#compare(id, 1);
     this.#routeSpecs.set(spec.id, spec);
     for (const [host, parts] of compiled) this.#swap(spec.id, host, parts);
     const now = new Set(spec.hosts.map(({ host }) => host));
@@ -259,6 +267,7 @@ export class Table {
   }
 
   #release(spec: RouteSpec): void {
+    for (const id of spec.compared ?? []) this.#compare(id, -1);
     for (const id of backendsOf(spec)) {
       const backend = this.#use(id, -1);
       if (backend !== undefined) this.#forgetIfUnused(backend);
@@ -269,6 +278,15 @@ export class Table {
     const backend = this.#backends.get(id);
     if (backend !== undefined) backend.uses += by;
     return backend;
+  }
+
+  #compare(id: string, by: number): void {
+    const backend = this.#backends.get(id);
+    if (backend === undefined) return;
+    backend.comparers += by;
+    if (backend.comparers > 0) this.#compared.add(backend);
+    else this.#compared.delete(backend);
+    backend.outcomes = backend.comparers > 0 ? (backend.outcomes ?? new OutcomeMeter()) : undefined;
   }
 
   #forgetIfUnused(backend: Backend): void {
@@ -300,4 +318,11 @@ export class Table {
     endpoint.openMax = 0;
     this.#options.takenOut(endpoint);
   }
+}
+
+function loadOf({ id, load, outcomes: meter }: Backend, nowMs: number): readonly Load[] {
+  const outcomes = meter?.take();
+  const taken = load.take(id, nowMs);
+  if (taken === undefined && (outcomes?.ended ?? 0) === 0) return [];
+  return [{ backend: id, busyMs: 0, requests: 0, ...taken, ...(outcomes && { outcomes }) }];
 }

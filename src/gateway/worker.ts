@@ -61,6 +61,7 @@ const control = new ControlPort({
 });
 
 every(clock, LIMITS.loadMs, () => control.tellLoads(table.takeLoads(clock.elapsed())));
+every(clock, LIMITS.comparedMs, () => control.tellLoads(table.takeCompared(clock.elapsed())));
 
 let isEnding = false;
 process.on("SIGTERM", () => {
