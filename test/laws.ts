@@ -7,6 +7,7 @@ export const MAY_IMPORT: Readonly<Record<string, string>> = {
   api: "base",
   versions: "base api",
   scaling: "base api",
+  trial: "base",
   store: "base api",
   client: "base api",
   oci: "base",
@@ -17,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, string>> = {
   server: "base api store/store.ts",
   facade: "base api client/client.ts",
   reconcilers:
-    "base api versions scaling control client/client.ts oci/oci.ts " +
+    "base api versions scaling trial control client/client.ts oci/oci.ts " +
     "gateway/route_table.ts build/build.ts runtime/runtime.ts",
   platform:
     "base api versions scaling store client oci gateway build runtime control server facade " +
