@@ -43,7 +43,7 @@ export function strengthOf(evidence: Evidence): number {
   return sumOfLogs(evidence) - Math.log(evidence.length);
 }
 
-/** In how many ways so many of the bad ones can be the new one's, from `least` on, as logarithms. */
+/** In how many ways so many bad ones can be the new one's, from `least` on, as logarithms. */
 function waysOf({ requests, bad, oldRequests, oldBad }: Pair, least: number): readonly number[] {
   const all = bad + oldBad;
   const most = Math.min(all, requests);

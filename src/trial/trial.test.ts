@@ -66,7 +66,7 @@ test("an outage that hits both says nothing against the new one", () => {
   assert(alarms <= 2, `${alarms} of 200 from seed ${SEED}`);
 });
 
-test("five errors in a hundred instead of one in a thousand are found in some hundred requests", () => {
+test("errors of 5 % instead of 0.1 % are found in some hundred requests", () => {
   for (const share of [0.05, 0.25, 0.5]) {
     const needed = Array.from({ length: 60 }, (_, seed) => {
       const run = { ...like(0.001), share, requests: 200_000, each: 25 };
