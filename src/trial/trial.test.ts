@@ -25,7 +25,7 @@ interface Run {
   readonly each: number;
 }
 
-test("a revision as good as the old one is called worse in at most one rollout of a hundred", () => {
+test("one as good as the old one is called worse in at most one rollout of a hundred", () => {
   const shares = [0.05, 0.25, 0.5];
   const failings = [0, 0.001, 0.02, 0.2];
   const each = 60;
