@@ -1,8 +1,9 @@
-import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, systemClock } from "./clock.ts";
+import { type Outlet, stream } from "./outlet.ts";
 import { isUpgrade, UPGRADING, type Upgraded, Upgrades } from "./upgrades.ts";
 
 /** One request, as a handler sees it. */
@@ -48,13 +49,6 @@ export interface Answer {
   readonly take?: (upgraded: Upgraded) => void;
 }
 
-/** The open end of an answer that goes on. It is closed when `write` has settled. */
-export interface Outlet {
-  /** Sends a piece at once. A caller that is too slow to take what it asked for is cut off. */
-  send(piece: string | Uint8Array): void;
-  readonly signal: AbortSignal;
-}
-
 export type Handler = (call: Call) => Answer | Promise<Answer>;
 
 export interface RouteOptions {
@@ -96,9 +90,6 @@ type OnError = (thrown: unknown) => void;
 
 /** On routes that stream, whoever reads sets the limit. */
 const STREAM_BYTES_MAX = 2 ** 40;
-
-/** A reader that leaves more than this unread is cut off. */
-const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Names have up to 253 characters, and each may be written as three. */
 const PARAM_CHARS_MAX = 1024;
@@ -318,11 +309,8 @@ async function send(reply: FastifyReply, answer: Answer, onError: OnError) {
   reply.code(code).headers(headers as Record<string, string | string[]>);
   if (write !== undefined) {
     reply.hijack();
-    await stream(
-      reply.raw,
-      { code, headers: { ...reply.getHeaders(), ...headers }, write },
-      onError,
-    );
+    const all = { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders;
+    await stream(reply.raw, { code, headers: all, write }, onError);
     return;
   }
   const isAsItIs = typeof body === "string" || Buffer.isBuffer(body) || body instanceof Readable;
@@ -333,29 +321,4 @@ async function send(reply: FastifyReply, answer: Answer, onError: OnError) {
   // Already text, so that Fastify adds no charset, which some clients of Kubernetes do not expect.
   reply.header("content-type", headers["content-type"] ?? "application/json");
   await reply.send(JSON.stringify(body));
-}
-
-type Streaming = Required<Omit<Answer, "body" | "headers" | "take">> & { readonly headers: object };
-
-async function stream(response: ServerResponse, answer: Streaming, onError: OnError) {
-  const abort = new AbortController();
-  response.once("close", () => abort.abort());
-  response.writeHead(answer.code, { ...answer.headers });
-  response.flushHeaders();
-  const outlet: Outlet = {
-    signal: abort.signal,
-    send(piece) {
-      if (abort.signal.aborted) return;
-      response.write(piece);
-      if (response.writableLength > UNREAD_BYTES_MAX) response.destroy();
-    },
-  };
-  try {
-    await answer.write(outlet);
-    response.end();
-  } catch (thrown) {
-    // The head has gone out as a success: cutting the connection is the one way left to say no.
-    response.destroy();
-    if (!abort.signal.aborted) onError(thrown);
-  }
 }
