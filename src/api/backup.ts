@@ -1,4 +1,5 @@
-import { read, t, type Value } from "../base/schema.ts";
+import { t, type Value } from "../base/schema.ts";
+import { read } from "../base/schema_reading.ts";
 
 /** The first file of a backup. It says what the others are. */
 export const BACKUP_HEAD = "varve-backup.json";

@@ -1,4 +1,5 @@
-import { type ObjectSchema, type Problem, read, t } from "../base/schema.ts";
+import { type ObjectSchema, t } from "../base/schema.ts";
+import { type Problem, read } from "../base/schema_reading.ts";
 import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import type { Column } from "./column.ts";
 import { ApiError, brief, invalid, type KindName } from "./error.ts";

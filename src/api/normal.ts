@@ -1,4 +1,5 @@
-import { joined, type Shape, shapeOf } from "../base/schema.ts";
+import type { Shape } from "../base/schema.ts";
+import { joined, shapeOf } from "../base/schema_reading.ts";
 import { brief } from "./error.ts";
 
 /** Properties whose being there says something, though they hold nothing. */

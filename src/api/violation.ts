@@ -1,4 +1,4 @@
-import { joined } from "../base/schema.ts";
+import { joined } from "../base/schema_reading.ts";
 import { ApiError, brief, firstOf } from "./error.ts";
 import type { Violation } from "./kind.ts";
 

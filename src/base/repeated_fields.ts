@@ -1,4 +1,4 @@
-import { joined } from "./schema.ts";
+import { joined } from "./schema_reading.ts";
 
 /** So many are told of; nobody reads on. */
 const TOLD_MAX = 100;

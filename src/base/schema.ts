@@ -1,106 +1,3 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
-
-/**
- * All we use of TypeBox, kept to what a Kubernetes CRD can hold as well: closed sets as `enum`,
- * maps as `additionalProperties`, and no references. So one schema serves everywhere.
- */
-export const t = {
-  Array: Type.Array,
-  Boolean: Type.Boolean,
-  Integer: Type.Integer,
-  Literal: Type.Literal,
-  Number: Type.Number,
-  Optional: Type.Optional,
-  String: Type.String,
-  Unknown: Type.Unknown,
-  Object: <P extends TProperties>(properties: P) =>
-    Type.Object(properties, { additionalProperties: false }),
-  MapOf: <V extends TSchema>(value: V) =>
-    Type.Unsafe<Record<string, Static<V>>>({ type: "object", additionalProperties: value }),
-  OneOf: <const S extends string>(...values: readonly S[]) =>
-    Type.Unsafe<S>({ type: "string", enum: values }),
-  /** A number or its text, such as a port by number or name, or a quantity: 1, "500m", "64Mi". */
-  IntOrString: () =>
-    Type.Unsafe<number | string>({
-      type: ["integer", "string"],
-      "x-kubernetes-int-or-string": true,
-    }),
-  /** A list that is merged element by element, by what each has under the keys. */
-  MapList: <V extends TSchema>(value: V, ...keys: readonly [string, ...string[]]) =>
-    Type.Array(value, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys }),
-  /** A list of words that each stand there once, and are added and taken away one by one. */
-  SetOf: <V extends TSchema>(value: V) => Type.Array(value, { "x-kubernetes-list-type": "set" }),
-  /** An object we keep as it is and never look into. */
-  Open: () =>
-    Type.Unsafe<Record<string, unknown>>({
-      type: "object",
-      "x-kubernetes-preserve-unknown-fields": true,
-    }),
-};
-
-export type Schema = TSchema;
-export type ObjectSchema = TObject;
-export type Value<S extends Schema> = Frozen<Static<S>>;
-
-type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
-
-/** One thing wrong with a value: where, such as `traffic[1].percent`, and what. */
-export interface Problem {
-  readonly path: string;
-  readonly keyword: string;
-  readonly message: string;
-  /** What stood there; `undefined` where something is missing. */
-  readonly value: unknown;
-}
-
-export interface Reading<S extends Schema> {
-  /** As the schema has it only when there are no problems. */
-  readonly value: Value<S>;
-  readonly problems: readonly Problem[];
-  /** Paths of properties that the schema does not know. They are not in `value`. */
-  readonly unknown: readonly string[];
-  /** Those of them that say nothing: false, 0, "", [] or {}. */
-  readonly empty: ReadonlySet<string>;
-}
-
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-const ajv = new Ajv({
-  allErrors: true,
-  allowUnionTypes: true,
-  verbose: true,
-  formats: { "date-time": DATE_TIME },
-  keywords: [
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-list-type",
-    "x-kubernetes-list-map-keys",
-    "x-kubernetes-preserve-unknown-fields",
-  ],
-});
-const compiled = new WeakMap<Schema, ValidateFunction>();
-
-// No sensible resource comes near these; they keep a hostile one from costing more than a moment.
-const LEVELS_MAX = 64;
-const VALUES_MAX = 100_000;
-const PROBLEMS_MAX = 100;
-
-/**
- * Copies a value without what is unknown or null, as Kubernetes does; in a map of strings null is
- * the empty one. Says what is wrong: the first hundred problems, if there are so many.
- */
-export function read<S extends Schema>(schema: S, value: unknown): Reading<S> {
-  const tally: Tally = { values: 0, unknown: [], empty: new Set(), excess: undefined };
-  const copy = pruned(schema, value, { path: "", level: 0, tally });
-  const { unknown, empty, excess } = tally;
-  const rest = { value: copy as Value<S>, unknown, empty };
-  if (excess !== undefined) return { ...rest, problems: [excess] };
-  const validate = compiled.get(schema) ?? ajv.compile(schema);
-  compiled.set(schema, validate);
-  const isGood = validate(copy);
-  const errors = isGood ? [] : (validate.errors ?? []);
-  return { ...rest, problems: errors.slice(0, PROBLEMS_MAX).map(toProblem) };
-}
-
 /** What of a schema's JSON form decides about pruning and merging. */
 export interface Shape {
   readonly type?: unknown;
@@ -115,97 +12,87 @@ export interface Shape {
   readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
 }
 
-/** What is counted and collected on the way through one value. */
-interface Tally {
-  values: number;
-  readonly unknown: string[];
-  readonly empty: Set<string>;
-  excess: Problem | undefined;
+declare const VALUE: unique symbol;
+const OPTIONAL = Symbol("may be left out");
+
+/** A JSON Schema; `T` is what has that form. */
+export interface Schema<T = unknown> extends Shape {
+  /** Never there: it carries the type. */
+  readonly [VALUE]: T;
 }
 
-interface Pruning {
-  readonly path: string;
-  readonly level: number;
-  readonly tally: Tally;
+/** What an object of a schema may go without. */
+interface OptionalSchema<T = unknown> extends Schema<T> {
+  readonly [OPTIONAL]: true;
 }
 
-function pruned(shape: Shape, value: unknown, { path, level, tally }: Pruning): unknown {
-  tally.values += 1;
-  if (level > LEVELS_MAX) tally.excess ??= tooMuch(path, `${LEVELS_MAX} levels deep`);
-  if (tally.values > VALUES_MAX) tally.excess ??= tooMuch("", `${VALUES_MAX} values`);
-  if (tally.excess !== undefined) return undefined;
-  if (typeof value !== "object" || value === null) return value;
-  const inside = { level: level + 1, tally };
-  if (Array.isArray(value)) {
-    const items = shape.items ?? {};
-    return value.map((item, index) =>
-      pruned(items, item, { path: `${path}[${index}]`, ...inside }),
+export interface ObjectSchema<P extends Properties = Properties> extends Schema<ObjectOf<P>> {
+  readonly properties: P;
+}
+
+type Properties = Readonly<Record<string, Schema>>;
+
+/** What has the form of a schema. */
+export type Value<S extends Schema> = S extends Schema<infer T> ? T : never;
+
+type Left<P extends Properties> = {
+  [K in keyof P]: P[K] extends OptionalSchema ? K : never;
+}[keyof P];
+
+type ObjectOf<P extends Properties> = Flat<
+  { readonly [K in Exclude<keyof P, Left<P>>]: Value<P[K]> } & {
+    readonly [K in Left<P>]?: Value<P[K]>;
+  }
+>;
+
+type Flat<T> = { [K in keyof T]: T[K] };
+
+/** Any other words of JSON Schema, such as `minimum` or `format`. */
+type More = Readonly<Record<string, unknown>>;
+
+/**
+ * Makes schemas of a kind that a Kubernetes CRD can hold as well: closed sets as `enum`, maps as
+ * `additionalProperties`, and no references. So one schema serves everywhere.
+ */
+export const t = {
+  Array: <V extends Schema>(items: V, more: More = {}) =>
+    made<readonly Value<V>[]>({ type: "array", items, ...more }),
+  Boolean: () => made<boolean>({ type: "boolean" }),
+  Integer: (more: More = {}) => made<number>({ type: "integer", ...more }),
+  Literal: <const L extends string | number>(value: L) =>
+    made<L>({ type: typeof value, const: value }),
+  Number: (more: More = {}) => made<number>({ type: "number", ...more }),
+  Optional: <T>(schema: Schema<T>): OptionalSchema<T> => ({ ...schema, [OPTIONAL]: true }),
+  String: (more: More = {}) => made<string>({ type: "string", ...more }),
+  Unknown: () => made<unknown>({}),
+  Object<P extends Properties>(properties: P): ObjectSchema<P> {
+    const required = Object.keys(properties).filter(
+      (key) => !(OPTIONAL in (properties[key] ?? {})),
     );
-  }
-  const copy: Record<string, unknown> = {};
-  for (const [key, inner] of Object.entries(value)) {
-    if (inner === undefined) continue;
-    const known = key === "__proto__" ? undefined : shapeOf(shape, key);
-    const at = joined(path, key);
-    if (inner === null) {
-      if (isMapOfStrings(shape) && known !== undefined) copy[key] = "";
-    } else if (known === undefined) {
-      tally.unknown.push(at);
-      if (isEmpty(inner)) tally.empty.add(at);
-    } else copy[key] = pruned(known, inner, { path: at, ...inside });
-  }
-  return copy;
-}
+    const rule = { ...(required.length > 0 && { required }), additionalProperties: false };
+    return { ...made<ObjectOf<P>>({ type: "object", ...rule }), properties };
+  },
+  MapOf: <V extends Schema>(value: V) =>
+    made<Readonly<Record<string, Value<V>>>>({ type: "object", additionalProperties: value }),
+  OneOf: <const S extends string>(...values: readonly S[]) =>
+    made<S>({ type: "string", enum: values }),
+  /** A number or its text, such as a port by number or name, or a quantity: 1, "500m", "64Mi". */
+  IntOrString: () =>
+    made<number | string>({ type: ["integer", "string"], "x-kubernetes-int-or-string": true }),
+  /** A list that is merged element by element, by what each has under the keys. */
+  MapList: <V extends Schema>(value: V, ...keys: readonly [string, ...string[]]) =>
+    t.Array(value, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys }),
+  /** A list of words that each stand there once, and are added and taken away one by one. */
+  SetOf: <V extends Schema>(value: V) => t.Array(value, { "x-kubernetes-list-type": "set" }),
+  /** An object we keep as it is and never look into. */
+  Open: () =>
+    made<Readonly<Record<string, unknown>>>({
+      type: "object",
+      "x-kubernetes-preserve-unknown-fields": true,
+    }),
+} as const;
 
-function tooMuch(path: string, what: string): Problem {
-  return { path, keyword: "limit", message: `must be at most ${what}`, value: undefined };
-}
-
-function isMapOfStrings({ additionalProperties: others }: Shape): boolean {
-  return typeof others === "object" && others.type === "string";
-}
-
-/** Whether a value says no more than its absence would. */
-function isEmpty(value: unknown): boolean {
-  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
-  return value === false || value === 0 || value === "";
-}
-
-/** The shape of one property, or nothing when there may be none of that name. */
-export function shapeOf(shape: Shape, key: string): Shape | undefined {
-  const own = shape.properties;
-  if (own !== undefined && Object.hasOwn(own, key)) return own[key];
-  const { additionalProperties: others } = shape;
-  if (typeof others === "object") return others;
-  return others === false ? undefined : {};
-}
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** "spec" and "traffic" are "spec.traffic"; what is no name is bracketed: "labels[a.b/c]". */
-export function joined(path: string, key: string): string {
-  if (!NAME.test(key)) return `${path}[${key}]`;
-  return path === "" ? key : `${path}.${key}`;
-}
-
-function toProblem({ instancePath, keyword, message, params, data }: ErrorObject): Problem {
-  const steps = instancePath.split("/").slice(1);
-  const parts = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-  if (keyword === "required") parts.push(String(params["missingProperty"]));
-  const path = parts.reduce(joined, "");
-  if (keyword === "required") return { path, keyword, message: "Required value", value: undefined };
-  return { path, keyword, message: rule(keyword, params) ?? message ?? keyword, value: data };
-}
-
-function rule(keyword: string, params: Readonly<Record<string, unknown>>): string | undefined {
-  if (keyword === "enum") return `must be one of ${quoted(params["allowedValues"])}`;
-  if (keyword === "format") return 'must be a time of RFC 3339, such as "2026-01-01T00:00:00Z"';
-  const type = params["type"];
-  if (keyword !== "type" || !Array.isArray(type)) return undefined;
-  return `must be ${type.join(" or ")}`;
-}
-
-function quoted(values: unknown): string {
-  const list: readonly unknown[] = Array.isArray(values) ? values : [values];
-  return list.map((value) => JSON.stringify(value)).join(", ");
+/** The one place that says what has the form of a schema: the test beside it asks Ajv. */
+function made<T>(schema: More): Schema<T> {
+  return schema as unknown as Schema<T>;
 }

@@ -1,4 +1,5 @@
-import { type Problem, read, t } from "../base/schema.ts";
+import { t } from "../base/schema.ts";
+import { type Problem, read } from "../base/schema_reading.ts";
 import { BuildError } from "./build_error.ts";
 
 const texts = t.MapOf(t.Unknown());

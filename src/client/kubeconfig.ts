@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { read, t, type Value } from "../base/schema.ts";
+import { t, type Value } from "../base/schema.ts";
+import { read } from "../base/schema_reading.ts";
 import { readYaml } from "../base/yaml.ts";
 
 const text = t.Optional(t.String());

@@ -1,4 +1,5 @@
-import { type Problem, read, type Schema, t } from "../base/schema.ts";
+import { type Schema, t } from "../base/schema.ts";
+import { type Problem, read } from "../base/schema_reading.ts";
 import { type Digest, type ImageConfig, type Manifest, OciError, type OciReason } from "./oci.ts";
 
 const digest = t.String({ pattern: "^sha256:[0-9a-f]{64}$" });

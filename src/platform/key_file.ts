@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { isMissing, replaceFile } from "../base/durable_file.ts";
 import type { Log } from "../base/log.ts";
-import { read, t } from "../base/schema.ts";
+import { t } from "../base/schema.ts";
+import { read } from "../base/schema_reading.ts";
 import type { Seal } from "../base/seal.ts";
 import {
   isCurrentWith,

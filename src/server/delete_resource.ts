@@ -10,7 +10,8 @@ import {
   type Resource,
 } from "../api/meta.ts";
 import { NAMESPACE } from "../api/namespace.ts";
-import { read, t } from "../base/schema.ts";
+import { t } from "../base/schema.ts";
+import { read } from "../base/schema_reading.ts";
 import { checkMay } from "./admit.ts";
 import type { Caller, ServerContext } from "./context.ts";
 import { inTurn } from "./in_turn.ts";

@@ -1,4 +1,5 @@
-import { type Shape, shapeOf } from "../base/schema.ts";
+import type { Shape } from "../base/schema.ts";
+import { shapeOf } from "../base/schema_reading.ts";
 import { isObject } from "./merge_patch.ts";
 
 /** A field of an object or an element of a list, and how it is told from its sisters. */

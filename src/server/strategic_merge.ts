@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ApiError } from "../api/error.ts";
-import { type Shape, shapeOf } from "../base/schema.ts";
+import type { Shape } from "../base/schema.ts";
+import { shapeOf } from "../base/schema_reading.ts";
 import { isObject } from "./merge_patch.ts";
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ObjectSchema, type Problem, read, shapeOf, t } from "./schema.ts";
+import { type ObjectSchema, t } from "./schema.ts";
+import { type Problem, read, shapeOf } from "./schema_reading.ts";
 
 const item = t.Object({ name: t.String(), size: t.Optional(t.IntOrString()) });
 const schema = t.Object({
