@@ -32,7 +32,8 @@ import { NodeView } from "./node_view.ts";
 import { OwnDefinitions } from "./own_definitions.ts";
 import { podDoorsOf } from "./pod_doors.ts";
 import { podLogsOf } from "./pod_logs.ts";
-import { startAll } from "./start_all.ts";
+import { inTwoSteps, startAll } from "./start_all.ts";
+import { StartGarbage } from "./start_garbage.ts";
 import { TakeDown } from "./take_down.ts";
 import { makeTlsParts } from "./tls_parts.ts";
 import { uploadsTo } from "./uploads.ts";
@@ -68,8 +69,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   const context = { kinds: KINDS, store, access, ...deps };
   const doors = started.use(await makeDoors({ config, home, credentials, store, ...deps }));
   const client = localClient(context);
-  const recorder = eventRecorder({ client, ...deps });
-  const shared = { client, cache, recorder, ...deps };
+  const shared = { client, cache, recorder: eventRecorder({ client, ...deps }), ...deps };
   const { http, ...drivers } = makeDrivers(home, config, { ...deps, seal: instanceSeal(vault) });
   const { images, builder, runtime, gateway } = started.adopt(drivers, () =>
     http[Symbol.asyncDispose](),
@@ -99,29 +99,34 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     logUrl: (revision) => api.logUrl(revision),
   });
   const manager = new Manager({ controllers, ...shared });
+  const workers = inTwoSteps(gateway);
   const parts = [
+    workers.begin,
     images,
     builder,
     runtime,
     new SettledKeys(vault, runtime),
-    gateway,
-    new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
     new DefaultNamespace(client),
     new DefaultAccess(client),
     new OwnDefinitions({ kinds: KINDS, ...shared }),
-    ...tls.parts,
     new NodeView({ ...shared, home: home.path, runtime: runtime.kind, version: VERSION }),
     sampler,
+    workers.settle,
+    new TakeDown({ runtime, gateway, leavesRunning: config.leavesRunning }),
+    ...tls.parts,
     api,
     manager,
     new GarbageCollector({ kinds: KINDS, ...shared }),
     new CatchUp({ manager, gateway, runtime, ...shared }),
     new Housekeeping({ store, ...shared }),
     new CollectRevisions(shared),
+    new StartGarbage(deps.clock),
   ];
   started.use(await startAll(parts));
   const running = started.move();
-  const { endpoints } = api;
-  const replaceWorkers = () => gateway.replaceWorkers();
-  return { endpoints, replaceWorkers, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    endpoints: api.endpoints,
+    replaceWorkers: () => gateway.replaceWorkers(),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }
