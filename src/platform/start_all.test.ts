@@ -18,7 +18,7 @@ function bed() {
   return { told, part };
 }
 
-test("what starts in two steps is there where it is awaited, and others start meanwhile", async () => {
+test("what starts in two steps is there where it is awaited, not before", async () => {
   const { told, part } = bed();
   const { promise, resolve } = Promise.withResolvers<void>();
   const slow = inTwoSteps(part("slow", () => promise));
