@@ -77,6 +77,8 @@ export interface Lister<R extends Resource> {
 /** Watched copies of all kinds, and word of what changes in them. */
 export interface Cache {
   lister<R extends Resource>(kind: Kind<R>): Lister<R>;
+  /** Of any kind, all that have owners or are on their way out; others may be among them. */
+  linked(): Iterable<Resource>;
   /** Calls with what was written, as it is now, or with what has gone, as it was. */
   watch(listener: (changed: Resource, isGone: boolean) => void): Disposable;
 }

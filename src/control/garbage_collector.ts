@@ -45,11 +45,9 @@ export class GarbageCollector implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { kinds, cache } = this.#deps;
+    const { cache } = this.#deps;
     this.#watch = cache.watch((changed, isGone) => this.#onChange(changed, isGone));
-    for (const kind of kinds) {
-      for (const resource of cache.lister(kind).list()) this.#onChange(resource, false);
-    }
+    for (const resource of cache.linked()) this.#onChange(resource, false);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,9 +12,9 @@ export class LocalCache implements Cache, Disposable {
   readonly #controlled = new Map<string, Map<string, Resource>>();
   readonly #listeners = new Set<(changed: Resource, isGone: boolean) => void>();
 
-  constructor(store: Store, kinds: readonly Kind[]) {
+  constructor(store: Store) {
     this.#store = store;
-    for (const kind of kinds) for (const resource of store.list(kind)) this.#index(resource);
+    for (const resource of store.linked()) this.#index(resource);
     this.#watch = store.watch(store.revision, (change) => this.#onChange(change));
   }
 
@@ -27,6 +27,10 @@ export class LocalCache implements Cache, Disposable {
         return [...controlled].filter((it): it is R => isOf(kind, it));
       },
     };
+  }
+
+  linked(): Iterable<Resource> {
+    return this.#store.linked();
   }
 
   watch(listener: (changed: Resource, isGone: boolean) => void): Disposable {

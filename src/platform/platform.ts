@@ -64,7 +64,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   const store = started.use(await openDiskStore({ path: home.store, vault, log: deps.log }));
   // Once more: now that we have its lock, no restore begins.
   checkRestored(home);
-  const cache = started.use(new LocalCache(store, KINDS));
+  const cache = started.use(new LocalCache(store));
   const access = started.use(new Rbac(store));
   const context = { kinds: KINDS, store, access, ...deps };
   const doors = started.use(await makeDoors({ config, home, credentials, store, ...deps }));

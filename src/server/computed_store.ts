@@ -39,6 +39,10 @@ export class ComputedStore implements Store {
     });
   }
 
+  linked(): Iterable<Resource> {
+    return this.#resources;
+  }
+
   async put(): Promise<never> {
     throw refusal();
   }

@@ -37,6 +37,11 @@ export class ViewStore implements Store {
     return this.#store.list(this.#view.of, namespace).map((it) => this.#show(it) as R);
   }
 
+  /** In the form that they are kept in. */
+  linked(): Iterable<Resource> {
+    return this.#store.linked();
+  }
+
   async put<R extends Resource>(resource: R, options: WriteOptions): Promise<R> {
     if (!this.#isShown(resource)) return await this.#store.put(resource, options);
     const stored = await this.#store.put(this.#view.store(resource), options);

@@ -105,6 +105,10 @@ export class DiskStore implements Store {
     return this.#live.list(kind, namespace);
   }
 
+  linked(): Iterable<Resource> {
+    return this.#live.linked();
+  }
+
   put<R extends Resource>(resource: R, { expected }: WriteOptions): Promise<R> {
     return this.#write({ type: "put", resource, expected });
   }

@@ -1,17 +1,38 @@
 import type { Kind } from "../api/kind.ts";
-import type { ObjectKey, Resource, TypeMeta } from "../api/meta.ts";
+import type { ObjectKey, Resource } from "../api/meta.ts";
 import { type Change, prefixOf, storeKey } from "./store.ts";
+
+/** What stands in the file, and nobody has asked for yet. */
+export class Unread {
+  readonly revision: number;
+  /** Whether it may have owners or be on its way out. */
+  readonly isLinked: boolean;
+
+  constructor(revision: number, text: string) {
+    this.revision = revision;
+    // A text that says so of something else is read in vain.
+    this.isLinked = LINKS.some((field) => text.includes(`"${field}"`));
+  }
+}
 
 /** One key and what is stored there. Once it is empty it stays so: the key then gets a new one. */
 interface Slot {
   readonly key: string;
-  resource: Resource | undefined;
+  held: Resource | Unread | undefined;
 }
+
+const LINKS = ["ownerReferences", "deletionTimestamp"] as const;
 
 /** All that is stored now: by key, and for each kind in order. */
 export class Live {
+  readonly #read: (revision: number) => Resource;
   readonly #slots = new Map<string, Slot>();
   readonly #kinds = new Map<string, SortedSlots>();
+
+  /** `read` answers with what was put at a revision. */
+  constructor(read: (revision: number) => Resource) {
+    this.#read = read;
+  }
 
   get size(): number {
     return this.#slots.size;
@@ -19,49 +40,75 @@ export class Live {
 
   /** The revision that each was put at. */
   *revisions(): Iterable<number> {
-    for (const { resource } of this.#slots.values()) {
-      if (resource !== undefined) yield Number(resource.metadata.resourceVersion);
+    for (const { held } of this.#slots.values()) {
+      if (held instanceof Unread) yield held.revision;
+      else if (held !== undefined) yield Number(held.metadata.resourceVersion);
     }
   }
 
+  /** All that have owners or are on their way out, and maybe others. */
+  *linked(): Iterable<Resource> {
+    for (const slot of this.#slots.values()) {
+      const resource = isLinked(slot) ? this.#in(slot) : undefined;
+      if (resource !== undefined) yield resource;
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#slots.has(key);
+  }
+
   at(key: string): Resource | undefined {
-    return this.#slots.get(key)?.resource;
+    const slot = this.#slots.get(key);
+    return slot && this.#in(slot);
   }
 
   get<R extends Resource>(kind: Kind<R>, key: ObjectKey): R | undefined {
-    const slot = this.#slots.get(storeKey(kind, key));
-    return slot === undefined ? undefined : held<R>(slot);
+    return this.at(storeKey(kind, key)) as R | undefined;
   }
 
   list<R extends Resource>(kind: Kind<R>, namespace?: string): readonly R[] {
     const slots = this.#kinds.get(prefixOf(kind))?.inOrder() ?? [];
-    if (namespace === undefined) return slots.map(held<R>);
+    if (namespace === undefined) return slots.map((slot) => this.#in(slot) as R);
     const prefix = prefixOf(kind, namespace);
     // "0" is the character after the "/" that every prefix ends in.
     const end = positionOf(`${prefix.slice(0, -1)}0`, slots);
-    return slots.slice(positionOf(prefix, slots), end).map(held<R>);
+    return slots.slice(positionOf(prefix, slots), end).map((slot) => this.#in(slot) as R);
   }
 
   apply(key: string, { type, resource }: Pick<Change, "type" | "resource">): void {
     const slot = this.#slots.get(key);
     if (type === "delete") {
       if (slot === undefined) return;
-      slot.resource = undefined;
+      slot.held = undefined;
       this.#slots.delete(key);
-      this.#sorted(resource).changed(slot);
+      this.#sorted(prefixOf(resource)).changed(slot);
       return;
     }
     if (slot !== undefined) {
-      slot.resource = resource;
+      slot.held = resource;
       return;
     }
-    const added = { key, resource };
-    this.#slots.set(key, added);
-    this.#sorted(resource).changed(added);
+    this.#add(prefixOf(resource), { key, held: resource });
   }
 
-  #sorted(type: TypeMeta): SortedSlots {
-    const prefix = prefixOf(type);
+  /** Adds what is not there yet, of the kind that its key begins with. */
+  addUnread(key: string, unread: Unread): void {
+    this.#add(key.slice(0, key.indexOf("/") + 1), { key, held: unread });
+  }
+
+  /** Read when somebody first asks: after a start, nobody asks for most of them. */
+  #in(slot: Slot): Resource | undefined {
+    if (slot.held instanceof Unread) slot.held = this.#read(slot.held.revision);
+    return slot.held;
+  }
+
+  #add(prefix: string, slot: Slot): void {
+    this.#slots.set(slot.key, slot);
+    this.#sorted(prefix).changed(slot);
+  }
+
+  #sorted(prefix: string): SortedSlots {
     const known = this.#kinds.get(prefix);
     if (known !== undefined) return known;
     const made = new SortedSlots();
@@ -70,9 +117,9 @@ export class Live {
   }
 }
 
-/** The slot was found under a key of this kind, so what it holds is one. */
-function held<R extends Resource>({ resource }: Slot): R {
-  return resource as R;
+function isLinked({ held }: Slot): boolean {
+  if (held === undefined || held instanceof Unread) return held?.isLinked === true;
+  return LINKS.some((field) => held.metadata[field] !== undefined);
 }
 
 /** With so few changes, moving what stands behind each costs less than sorting again. */
@@ -101,7 +148,7 @@ class SortedSlots {
 
   #place(slot: Slot): void {
     const at = positionOf(slot.key, this.#slots);
-    if (slot.resource !== undefined) this.#slots.splice(at, 0, slot);
+    if (slot.held !== undefined) this.#slots.splice(at, 0, slot);
     else if (this.#slots[at] === slot) this.#slots.splice(at, 1);
   }
 
@@ -112,7 +159,7 @@ class SortedSlots {
   }
 
   #absorb(): void {
-    const isHeld = ({ resource }: Slot) => resource !== undefined;
+    const isHeld = ({ held }: Slot) => held !== undefined;
     this.#slots = [...this.#slots.filter(isHeld), ...this.#changed.filter(isHeld)];
     this.#changed = [];
     this.#isSorted = false;

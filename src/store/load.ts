@@ -1,5 +1,5 @@
 import type { Resource } from "../api/meta.ts";
-import { Live } from "./live.ts";
+import { Live, Unread } from "./live.ts";
 import type { LogFile, Row } from "./log_file.ts";
 import { isSealed, standIn, type Vault } from "./vault.ts";
 
@@ -20,7 +20,11 @@ export interface Loaded {
  */
 export function load(file: LogFile, vault?: Vault): Loaded {
   const { compacted } = file.state();
-  const live = new Live();
+  const live = new Live((wanted) => {
+    const row = file.at(wanted);
+    if (row.body === undefined) throw file.damaged(`revision ${wanted} holds no resource`);
+    return resourceIn({ ...row, body: row.body }, vault);
+  });
   const deleted = new Set<string>();
   let revision: number | undefined;
   let next: number | undefined;
@@ -37,8 +41,10 @@ export function load(file: LogFile, vault?: Vault): Loaded {
       stale += 1;
       if (!isSealed(body)) plain += 1;
     }
-    if (deleted.has(key) || live.at(key) !== undefined) continue;
+    if (deleted.has(key) || live.has(key)) continue;
     if (body === undefined) deleted.add(key);
+    else if (!isSealed(body)) live.addUnread(key, new Unread(row.revision, body));
+    // Opened now, for whether the keys are there is told at the start or too late.
     else live.apply(key, { type: "put", resource: resourceIn({ ...row, body }, vault) });
   }
   if (next !== undefined && next > compacted) throw file.damaged(`revision ${next} is missing`);

@@ -76,7 +76,11 @@ export class LogFile implements Disposable {
 
   /** All rows, newest first. Throws when one is damaged. Nothing may be written meanwhile. */
   *newestFirst(): Iterable<Row> {
-    for (const raw of this.#statements.newestFirst.iterate()) yield this.#checked(raw);
+    const { newestFirst } = this.#statements;
+    for (const raw of newestFirst.iterate()) {
+      const [revision, previous, checksum, key, body] = raw as unknown as SQLOutputValue[];
+      yield this.#checked({ revision, previous, checksum, key, body });
+    }
   }
 
   /** The rows after revision `after` up to and with `last`, oldest first. */
@@ -196,7 +200,7 @@ export class LogFile implements Disposable {
     }
   }
 
-  #checked(raw: Readonly<Record<string, SQLOutputValue>>): Row {
+  #checked(raw: Readonly<Record<string, SQLOutputValue | undefined>>): Row {
     const { revision, previous, checksum, key, body } = raw;
     const row: Row = {
       revision: Number(revision),
@@ -216,6 +220,12 @@ function checksumOf({ revision, previous, key, body }: Row): number {
   return body === undefined ? head : crc32(body, head);
 }
 
+/** Half the time of objects with names, where there are many rows. */
+function asArrays(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
+}
+
 type Statements = ReturnType<typeof prepare>;
 
 function prepare(database: DatabaseSync) {
@@ -226,7 +236,7 @@ function prepare(database: DatabaseSync) {
     commit: statement("COMMIT"),
     rollback: statement("ROLLBACK"),
     state: statement("SELECT compacted, swept FROM state"),
-    newestFirst: statement(`SELECT ${columns} FROM log ORDER BY revision DESC`),
+    newestFirst: asArrays(statement(`SELECT ${columns} FROM log ORDER BY revision DESC`)),
     between: statement(
       `SELECT ${columns} FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?`,
     ),

@@ -40,6 +40,14 @@ export class MemoryStore implements Store {
     return keys.sort().flatMap((key) => this.#at<R>(key) ?? []);
   }
 
+  linked(): Iterable<Resource> {
+    return [...this.#live.values()].filter(
+      ({ metadata: { ownerReferences, deletionTimestamp } }) => {
+        return ownerReferences !== undefined || deletionTimestamp !== undefined;
+      },
+    );
+  }
+
   put<R extends Resource>(resource: R, { expected }: WriteOptions): Promise<R> {
     return this.#write({ type: "put", resource, expected });
   }

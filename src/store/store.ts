@@ -39,6 +39,8 @@ export interface Store extends AsyncDisposable {
   get<R extends Resource>(kind: Kind<R>, key: ObjectKey): R | undefined;
   /** All of a kind, or those in one namespace, by namespace and then by name. */
   list<R extends Resource>(kind: Kind<R>, namespace?: string): readonly R[];
+  /** All that have owners, or are on their way out; there may be others among them. */
+  linked(): Iterable<Resource>;
   /**
    * Stores a resource under its kind, namespace and name, and stamps its `resourceVersion`.
    * Throws `AlreadyExists`, `NotFound` or `Conflict` when the store is not as `expected`, and

@@ -38,7 +38,7 @@ export async function makeDesk(): Promise<Desk> {
   await client.create<Namespace>({ apiVersion, kind, metadata: { name: "default" } });
   return {
     ...{ context, store, clock, chance, client },
-    cache: new LocalCache(store, KINDS),
+    cache: new LocalCache(store),
     add: (metadata) => client.create<ConfigMap>(configMap({ namespace: "default", ...metadata })),
     find: (kind, key) => store.get(kind, key),
     names: (kind) => store.list(kind).map(({ metadata }) => metadata.name),

@@ -89,7 +89,7 @@ export class World implements AsyncDisposable {
     gateway.saysItServes = (id) => this.#saysItServes(id);
     this.client = localClient(context, OWNER);
     this.#ours = flakyClient(localClient(context), () => this.isInterrupted());
-    this.#cache = this.#stack.use(new LocalCache(context.store, KINDS));
+    this.#cache = this.#stack.use(new LocalCache(context.store));
     const shared = { ...context, client: this.#ours, cache: this.#cache, log: silentLog };
     this.#recorder = eventRecorder({ ...shared, client: localClient(context) });
     this.#controllers = makeControllers({
