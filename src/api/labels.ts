@@ -52,8 +52,29 @@ export const ANNOTATION = {
   allowRevisionHeader: "varve.dev/allow-revision-header",
   /** On a template or its owner: how long an idle instance is kept frozen before it is stopped. */
   frozenFor: "varve.dev/frozen-for",
+  /** On a Service or Route: the shares that a new Revision gets one after another. */
+  rolloutSteps: "varve.dev/rollout-steps",
+  /** On a Service or Route: what a new Revision is compared by while they last. */
+  rolloutGate: "varve.dev/rollout-gate",
+  /** On a Service or Route: a Revision that requests may go to before it has an instance. */
+  rollbackTo: "varve.dev/rollback-to",
   /** With what the autoscaler's settings begin on a Service, as `varve.dev/min-scale`. */
   ours: "varve.dev/",
+} as const;
+
+/**
+ * Annotations of a Revision, about its rollout. They are not on the Service: so whoever applies the
+ * same manifest again takes nothing back, and a new Revision begins anew.
+ */
+export const ROLLOUT_NOTE = {
+  /** "true": it keeps the share that it has. */
+  paused: "varve.dev/rollout-paused",
+  /** How many steps it is past whatever was seen of it; or "all". */
+  promoted: "varve.dev/rollout-promoted",
+  /** Which Revision has its requests instead: it was sent back. */
+  instead: "varve.dev/rollout-instead",
+  /** Why it was sent back, for programs and for people: "LatencyWorse: …". */
+  why: "varve.dev/rollout-why",
 } as const;
 
 /** Annotations of the status of a Route: what it has to remember. */

@@ -5,6 +5,7 @@ import { brief } from "./error.ts";
 import type { Violation, Writing } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING, LABEL } from "./labels.ts";
 import type { Draft, DraftMeta, Resource } from "./meta.ts";
+import { checkRolloutStrategy } from "./rollout_strategy.ts";
 import { checkDuration } from "./template.ts";
 import { checkTrafficAnnotations } from "./traffic_annotations.ts";
 import { at, invalidKey, invalidValue, wrong } from "./violation.ts";
@@ -61,6 +62,7 @@ export function checkServingMeta<R extends Resource>(
       checkDuration(annotations, { key, path: PATH, isZeroFine: true }),
     ),
     ...checkTrafficAnnotations(annotations),
+    ...checkRolloutStrategy(annotations),
     ...checkOwnScaling(annotations, PATH, limits),
     ...checkVisibility(next.metadata),
     ...checkOwnerLabel(next.metadata, "Service"),

@@ -32,6 +32,7 @@ import { policyController, policyTargets } from "../reconcilers/route/policy_con
 import { routeController } from "../reconcilers/route/reconcile.ts";
 import { targetsOf } from "../reconcilers/route/references.ts";
 import type { RouteTls } from "../reconcilers/route/tls.ts";
+import { Trials } from "../reconcilers/route/trials.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
@@ -87,7 +88,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     serviceController({ client, recorder, configurations, routes, revisions }),
     configurationController({ client, recorder, revisions }),
     revisionController({ ...shared, ...environment, pods }),
-    routeController(shared),
+    routeController({ ...shared, trials: new Trials(deps) }),
     policyController(shared),
     domainMappingController(shared),
     podController({ client, runtime, builder }),

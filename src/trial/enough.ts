@@ -3,6 +3,9 @@ import type { Pair } from "./evidence.ts";
 /** How sure one has to be that the new one is no worse: wrong once in so many. */
 const SURE = 20;
 
+/** Before much is known, requests are taken to be bad as seldom as with so many behind them. */
+const PRIOR = 50;
+
 export interface Enough {
   /** The new one is not worse by the margin, as far as one can be sure. */
   readonly isFine: boolean;
@@ -16,7 +19,7 @@ export interface Enough {
  * more. Wald's sequential test of that share against the old one's own.
  */
 export function enoughOf({ requests, bad, oldRequests, oldBad }: Pair, margin: number): Enough {
-  const old = (oldBad + 0.5) / (oldRequests + 1);
+  const old = (oldBad + 0.5) / (oldRequests + PRIOR);
   const worse = Math.min(old + Math.max(margin, old), 0.999);
   const perBad = Math.log(old / worse);
   const perGood = Math.log((1 - old) / (1 - worse));

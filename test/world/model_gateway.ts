@@ -99,9 +99,9 @@ export class ModelGateway implements Gateway {
     return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
   }
 
-  /** Says what there was to do for a backend in the last second. */
-  load(load: Load): void {
-    for (const tell of this.#loadListeners) tell([load]);
+  /** Says what there was to do for backends in the last second. */
+  load(...loads: readonly Load[]): void {
+    for (const tell of this.#loadListeners) tell(loads);
   }
 
   /** Begins a request to an instance, and ends it on dispose. */

@@ -63,7 +63,10 @@ function settingsFor(revision: Revision, parts: RevisionParts): ScalingSettings 
   const name = labels[LABEL.configuration] ?? "";
   const owners = parts.configurations.get({ namespace, name })?.metadata.annotations;
   const concurrency = spec.containerConcurrency ?? 0;
-  return settingsOf({ annotations, owners, concurrency }, parts.globals());
+  const settings = settingsOf({ annotations, owners, concurrency }, parts.globals());
+  // While a rollout lasts it may have to serve all within a second: it sleeps, and is not stopped.
+  const isStandby = parts.references.to(`Standby/${pathOf(metadata)}`).length > 0;
+  return isStandby ? { ...settings, frozenForMs: Infinity } : settings;
 }
 
 function factsOf(revision: Revision, settings: ScalingSettings, parts: RevisionParts): Facts {

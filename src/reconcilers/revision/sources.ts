@@ -23,7 +23,7 @@ export function sourcesOf(parts: RevisionParts): readonly Source[] {
       references.watch((target) => {
         const [kind = "", ...path] = target.split("/");
         const key = keyOf(path.join("/"));
-        if (kind === "Revision" || kind === "Serving") wake(key);
+        if (["Revision", "Serving", "Standby"].includes(kind)) wake(key);
         if (kind === "Configuration") for (const latest of latestOf(key, parts)) wake(latest);
       }),
   ];

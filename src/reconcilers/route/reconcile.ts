@@ -11,8 +11,9 @@ import type { DomainMapping } from "../../api/domain_mapping.ts";
 import { isReason } from "../../api/error.ts";
 import { LABEL } from "../../api/labels.ts";
 import { isGoing, type ObjectKey, pathOf } from "../../api/meta.ts";
-import { REVISION } from "../../api/revision.ts";
+import { REVISION, type Revision } from "../../api/revision.ts";
 import type { Rollout } from "../../api/rollout.ts";
+import { rolloutStrategyOf } from "../../api/rollout_strategy.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
 import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts";
@@ -31,15 +32,19 @@ import {
   trafficStatus,
   urlOf,
 } from "./desired.ts";
+import { notesOf } from "./notes.ts";
 import { type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
 import { rivalsOf } from "./policy_controller.ts";
+import { progressOf, tellSteps } from "./progress.ts";
 import { keyIn } from "./references.ts";
 import { rolledOut } from "./rollout.ts";
 import { secure } from "./secure.ts";
+import { judge, type SendBackDeps } from "./send_back.ts";
 import { type Listers, resolveTargets } from "./targets.ts";
 import type { RouteTls } from "./tls.ts";
+import type { Trials } from "./trials.ts";
 
-export interface RouteDeps extends Listers, PolicyListers {
+export interface RouteDeps extends Listers, PolicyListers, SendBackDeps {
   readonly gateway: Gateway;
   readonly clock: Clock;
   readonly addressing: () => Addressing;
@@ -50,6 +55,8 @@ export interface RouteDeps extends Listers, PolicyListers {
   /** Who routes to "Configuration/…" and "Revision/…". */
   readonly references: References<Route>;
   readonly domains: Lister<DomainMapping>;
+  readonly revisions: Lister<Revision>;
+  readonly trials: Trials;
   /** Who maps "Route/…". */
   readonly mappings: References<DomainMapping>;
 }
@@ -90,6 +97,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
     reconcile: (route) => reconcile(route, deps),
     // A host that becomes free is for whoever wants it.
     sources: [
+      (wake) => deps.trials.run(wake),
       (wake) =>
         references.watch((target) => {
           if (!target.startsWith("Host/")) return;
@@ -102,26 +110,33 @@ export function routeController(deps: RouteDeps): Controller<Route> {
         }),
     ],
     async finalize(route) {
+      deps.trials.follow(route.metadata, [], {});
       await gateway.deleteRoute(pathOf(route.metadata));
       return CLEARED;
     },
   };
 }
 
-async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
-  const { gateway } = deps;
+async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Route>> {
+  const { gateway, trials } = deps;
+  const route = withTrials(stale, trials);
   const plain = deps.addressing();
   const mapped = domainsOf(route, deps);
   const { condition: certificate, https, ...reached } = await secure(route, mapped, deps);
   const addressing = { ...plain, ...reached };
-  const { targets, condition: assigned, resting } = resolveTargets(route, deps);
-  for (const revision of resting) deps.activate(pathOf(revision.metadata));
-  const named = targets.map(({ target, revision }) => {
-    return { target, revisionName: revision.metadata.name };
-  });
   const nowMs = deps.clock.now();
+  const strategy = rolloutStrategyOf(route.metadata.annotations);
+  const judged = await judge(route, { gate: strategy.gate, nowMs, deps });
+  const get = (key: ObjectKey) => judged.sentBack.get(key.name) ?? deps.revisions.get(key);
+  const resolved = resolveTargets(route, { ...deps, revisions: { get } });
+  const { targets, condition: assigned, resting, hurried } = resolved;
+  for (const { metadata } of [...resting, ...hurried]) deps.activate(pathOf(metadata));
+  const named = targets.map(({ target, revision, latest }) => ({
+    ...{ target, revisionName: revision.metadata.name },
+    ...(latest && { latest: { name: latest.metadata.name, notes: notesOf(latest) } }),
+  }));
   const isThere = (key: ObjectKey) => deps.revisions.get(key) !== undefined;
-  const rolled = rolledOut(route, named, { nowMs, isThere });
+  const rolled = rolledOut(route, named, { nowMs, isThere, strategy });
   const isAssigned = assigned.status === "True";
   const wanted = isAssigned ? trafficStatus(route, rolled.named, addressing) : undefined;
   const taken = wanted && hostTaken(route, wanted, deps);
@@ -133,20 +148,24 @@ async function reconcile(route: Route, deps: RouteDeps): Promise<Reconciled<Rout
     address: { url: insideUrlOf(route, plain) },
   };
   const shaped = traffic && shapeOf(route, traffic, deps);
+  const followed = trials.follow(route.metadata, rolled.rollouts, strategy.gate);
+  const parts = { compared: followed.compared, assigned, addressing, mapped, https, gateway };
   const programmed =
     traffic === undefined || shaped === undefined
       ? pending("IngressNotConfigured", "Ingress has not yet been reconciled.", INGRESS)
-      : await program(route, { traffic, shaped, assigned, addressing, mapped, https, gateway });
+      : await program(route, { traffic, shaped, ...parts });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
   const isServed = programmed.status === "True";
   const served = isServed ? traffic : last;
   const isMoved = isServed && traffic === wanted;
-  const rollouts = (isMoved ? rolled.rollouts : route.status?.rollouts) ?? [];
+  const rollouts = (isMoved ? followed.rollouts : route.status?.rollouts) ?? [];
+  if (isMoved) tellSteps(stale, rollouts, deps.recorder);
   const isSlow = traffic !== undefined && !isServed;
   const domains = isServed ? mapped : (route.status?.domains ?? []);
   const restMs = resting.length > 0 ? RESTING_MS : undefined;
-  const againMs = isSlow ? AGAIN_MS : (nextStepMs(rollouts, nowMs) ?? restMs);
+  const stepMs = soonest(nextStepMs(rollouts, nowMs), judged.againMs);
+  const againMs = isSlow ? AGAIN_MS : (stepMs ?? restMs);
   const notes = isServed ? shaped?.notes : route.status?.annotations;
   return {
     status: {
@@ -201,6 +220,7 @@ function hostTaken(
 interface Programming {
   readonly traffic: readonly TrafficTarget[];
   readonly shaped: Shaped;
+  readonly compared: readonly string[];
   readonly assigned: Condition;
   readonly addressing: Addressing;
   readonly mapped: readonly string[];
@@ -210,11 +230,12 @@ interface Programming {
 
 /** IngressReady: whether every worker of the gateway serves the Route like this. */
 async function program(route: Route, programming: Programming): Promise<Condition> {
-  const { traffic, shaped, assigned, mapped, https, gateway } = programming;
+  const { traffic, shaped, compared, assigned, mapped, https, gateway } = programming;
   try {
     const { domain } = programming.addressing;
     const spec = routeSpecFor(route, traffic, { domain, mapped, https });
-    await gateway.putRoute(shapedSpec(spec, shaped));
+    const whole = shapedSpec(spec, shaped);
+    await gateway.putRoute({ ...whole, ...(compared.length > 0 && { compared }) });
     return ok(INGRESS);
   } catch (thrown) {
     if (isReason(thrown, "AlreadyExists")) return failed("HostTaken", thrown.message, INGRESS);
@@ -226,21 +247,28 @@ async function program(route: Route, programming: Programming): Promise<Conditio
   }
 }
 
-/** A rollout keeps nobody waiting who waits for Ready (spec/elafros §16 O-4). */
 function conditionsFrom(parts: readonly Condition[], rollouts: readonly Rollout[]) {
-  return { conditions: [...parts, ...rollouts.slice(0, 1).map(progressOf), readyFrom(parts)] };
+  return { conditions: [...parts, ...rollouts.slice(0, 1).flatMap(progressOf), readyFrom(parts)] };
 }
 
-function progressOf({ revisions, nextStepTime }: Rollout): Condition {
-  const total = revisions.reduce((sum, { percent }) => sum + percent, 0);
-  const { revisionName = "", percent = 0 } = revisions.at(-1) ?? {};
-  const so = `Revision "${revisionName}" has ${percent} of ${total} %`;
-  const message = `${so}, next at ${nextStepTime}.`;
-  return { ...ok("RolloutInProgress"), severity: "Info", reason: "RolloutInProgress", message };
+/** With what has been seen of its rollouts by now. */
+function withTrials(route: Route, trials: Trials): Route {
+  const { status } = route;
+  if (status?.rollouts === undefined) return route;
+  return {
+    ...route,
+    status: { ...status, rollouts: trials.seen(route.metadata, status.rollouts) },
+  };
 }
 
 /** How long until the next step of any of them; never 0, which would be at once and again. */
 function nextStepMs(rollouts: readonly Rollout[], nowMs: number): number | undefined {
-  const times = rollouts.map(({ nextStepTime }) => Date.parse(nextStepTime) - nowMs);
+  const times = rollouts.flatMap(({ nextStepTime }) =>
+    nextStepTime === undefined ? [] : [Date.parse(nextStepTime) - nowMs],
+  );
   return times.length === 0 ? undefined : Math.max(1, Math.min(...times));
+}
+
+function soonest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }

@@ -6,7 +6,8 @@ import { labelsOf } from "./desired.ts";
 
 /**
  * What a Route refers to: "Configuration/…" and "Revision/…" that its spec names or its status
- * sends requests to, and of the latter once more as "Serving/…". Also the first labels of hosts,
+ * sends requests to, and of the latter once more as "Serving/…"; as "Standby/…" what takes part in
+ * a rollout and must be there when it is sent back. Also the first labels of hosts,
  * with their namespace: "Claim/…" of those that it wants, and "Host/…" of those that it has.
  */
 export function targetsOf({ metadata, spec, status }: Route): readonly string[] {
@@ -21,12 +22,15 @@ export function targetsOf({ metadata, spec, status }: Route): readonly string[] 
       ? []
       : [`Revision/${path(revisionName)}`, `Serving/${path(revisionName)}`],
   );
+  const standby = (status?.rollouts ?? [])
+    .filter(({ phase }) => phase !== "Aborted")
+    .flatMap(({ revisions }) => revisions.map((it) => `Standby/${path(it.revisionName)}`));
   const noted = status?.annotations?.[ROUTE_NOTE.alsoServes]?.split(",") ?? [];
   const also = noted.flatMap((name) => [`Revision/${path(name)}`, `Serving/${path(name)}`]);
   const hosts = (kind: string, traffic: readonly TrafficTarget[]) =>
     labelsOf(metadata, traffic).map((label) => `${kind}/${path(label)}`);
   const had = status?.traffic === undefined ? [] : hosts("Host", status.traffic);
-  return [...named, ...serving, ...also, ...hosts("Claim", spec.traffic ?? []), ...had];
+  return [...named, ...serving, ...standby, ...also, ...hosts("Claim", spec.traffic ?? []), ...had];
 }
 
 /** The part of a target behind its first "/", as the key that it is the path of. */

@@ -1,17 +1,22 @@
 import { autoscalingValue } from "../../api/autoscaling.ts";
 import { type Condition, conditionOf, failed, pending } from "../../api/condition.ts";
 import type { Configuration } from "../../api/configuration.ts";
-import { LABEL } from "../../api/labels.ts";
+import { ANNOTATION, LABEL } from "../../api/labels.ts";
 import { controllerOf, isGoing } from "../../api/meta.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
 import type { Lister } from "../../client/client.ts";
+import { notesOf } from "./notes.ts";
 
 /** A target, and the Revision that it means now. */
 export interface Target {
   readonly target: TrafficTarget;
   readonly revision: Revision;
+  /** The latest that is ready, where it tracks a Configuration: it may have been sent back. */
+  readonly latest?: Revision;
+  /** It is sent requests whether or not it has an instance yet. */
+  readonly isAtOnce?: boolean;
 }
 
 export interface Resolved {
@@ -21,6 +26,8 @@ export interface Resolved {
   readonly condition: Condition;
   /** Those that have to be started before they can be sent requests. */
   readonly resting: readonly Revision[];
+  /** Those that have to be started, and are sent requests at once: whoever asks waits for them. */
+  readonly hurried: readonly Revision[];
 }
 
 /** One that has no instance that is ready. */
@@ -31,7 +38,7 @@ interface Resting {
 
 export interface Listers {
   readonly configurations: Lister<Configuration>;
-  readonly revisions: Lister<Revision>;
+  readonly revisions: Pick<Lister<Revision>, "get">;
 }
 
 const ASSIGNED = "AllTrafficAssigned";
@@ -44,7 +51,13 @@ export function resolveTargets(route: Route, listers: Listers): Resolved {
   const wrong = each.flatMap((it) => ("revision" in it ? [] : "resting" in it ? it.condition : it));
   const worst = wrong.find(({ status }) => status === "False") ?? wrong[0];
   const condition = worst ?? { type: ASSIGNED, status: "True" };
-  return { targets, condition, resting: asleep.map((it) => it.resting) };
+  const hurried = targets.filter((it) => isHurried(route, it)).map(({ revision }) => revision);
+  return { targets, condition, resting: asleep.map((it) => it.resting), hurried };
+}
+
+function isHurried(route: Route, { target, revision, isAtOnce = false }: Target): boolean {
+  const isActive = conditionOf(revision.status, "Active")?.status === "True";
+  return isAtOnce && !isActive && !isServedBy(route, revision.metadata.name, target);
 }
 
 interface Place {
@@ -55,8 +68,11 @@ interface Place {
 function resolve(target: TrafficTarget, { route, listers }: Place): Target | Resting | Condition {
   const { namespace } = route.metadata;
   const { configurationName, revisionName } = target;
-  if (revisionName !== undefined)
-    return resolveRevision(target, { route, listers, name: revisionName });
+  if (revisionName !== undefined) {
+    // Who goes back wants to be rid of what serves now, and not to wait for what did before.
+    const isAtOnce = route.metadata.annotations?.[ANNOTATION.rollbackTo] === revisionName;
+    return resolveRevision(target, { route, listers, name: revisionName, isAtOnce });
+  }
   const name = configurationName ?? "";
   const configuration = listers.configurations.get({ namespace, name });
   if (configuration === undefined) {
@@ -64,7 +80,7 @@ function resolve(target: TrafficTarget, { route, listers }: Place): Target | Res
     return failed("ConfigurationMissing", message, ASSIGNED);
   }
   const latest = configuration.status?.latestReadyRevisionName;
-  if (latest !== undefined) return resolveRevision(target, { route, listers, name: latest });
+  if (latest !== undefined) return resolveTracked(target, { route, listers, name: latest });
   if (conditionOf(configuration.status, "Ready")?.status === "False") {
     const message = `Configuration "${name}" does not have any ready Revision.`;
     return failed("RevisionMissing", message, ASSIGNED);
@@ -81,9 +97,30 @@ function isServedBy({ status }: Route, name: string, { percent = 0, tag }: Traff
   return now.length > 0 && isTagged && isShared;
 }
 
+interface Name extends Place {
+  readonly name: string;
+  /** Requests go there whether or not there is an instance yet. */
+  readonly isAtOnce?: boolean;
+}
+
+/** The latest, or who stands in for it since it was sent back. */
+function resolveTracked(target: TrafficTarget, place: Name): Target | Resting | Condition {
+  const { route, listers, name } = place;
+  const { namespace } = route.metadata;
+  const latest = listers.revisions.get({ namespace, name });
+  const instead = latest && target.percent !== 0 ? notesOf(latest).instead : undefined;
+  const other =
+    instead === undefined ? undefined : listers.revisions.get({ namespace, name: instead });
+  const isThere = other !== undefined && !isGoing(other);
+  const found = isThere
+    ? resolveRevision(target, { ...place, name: other.metadata.name, isAtOnce: true })
+    : resolveRevision(target, place);
+  return "revision" in found && latest !== undefined ? { ...found, latest } : found;
+}
+
 function resolveRevision(
   target: TrafficTarget,
-  { route, listers, name }: Place & { readonly name: string },
+  { route, listers, name, isAtOnce = false }: Name,
 ): Target | Resting | Condition {
   const revision = listers.revisions.get({ namespace: route.metadata.namespace, name });
   if (revision === undefined || isGoing(revision)) {
@@ -97,6 +134,7 @@ function resolveRevision(
     const message = `Revision "${name}" belongs to ${owner}, and a Service routes only to its own.`;
     return failed("RevisionNotOwned", message, ASSIGNED);
   }
+  if (isAtOnce) return { target, revision, isAtOnce };
   const ready = conditionOf(revision.status, "Ready");
   if (ready?.status === "False") {
     const message = `Revision "${name}" failed to become ready.`;

@@ -26,7 +26,7 @@ type Compared = ReturnType<typeof compared>;
 /** A rollout counts as what it ends in, so that nobody who waits for Ready waits for it (O-4). */
 function joined(targets: readonly Compared[], rollouts: readonly Rollout[]): readonly Compared[] {
   let rest = [...targets];
-  for (const { revisions } of rollouts) {
+  for (const { revisions, revisionName } of rollouts) {
     const at = rest.findIndex((_, from) =>
       revisions.every(({ revisionName }, to) => rest[from + to]?.revisionName === revisionName),
     );
@@ -34,7 +34,8 @@ function joined(targets: readonly Compared[], rollouts: readonly Rollout[]): rea
     const newest = parts.at(-1);
     if (newest === undefined) continue;
     const percent = parts.reduce((sum, part) => sum + part.percent, 0);
-    rest = rest.toSpliced(at, parts.length, { ...newest, percent });
+    const ends = { ...newest, revisionName: revisionName ?? newest.revisionName, percent };
+    rest = rest.toSpliced(at, parts.length, ends);
   }
   return rest;
 }

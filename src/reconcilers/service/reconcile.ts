@@ -10,6 +10,7 @@ import {
 import { CONFIGURATION, type Configuration } from "../../api/configuration.ts";
 import { type Draft, isControlledBy, isGoing, type Resource } from "../../api/meta.ts";
 import type { Revision } from "../../api/revision.ts";
+import { ROLLOUT_HEALTHY, SENT_BACK_BY_HAND } from "../../api/rollout.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import { SERVICE, type Service, type ServiceStatus } from "../../api/service.ts";
 import type { Client, Lister } from "../../client/client.ts";
@@ -149,6 +150,13 @@ function routeStatus(service: Service, { route, configuration, made }: Both): Se
 function routesReady(service: Service, { route, configuration }: Both): Condition {
   if (!isUpToDate(route)) return outOfDate("Route", "RoutesReady");
   const ready = as("RoutesReady", conditionOf(route.status, "Ready") ?? pending("", ""));
+  const healthy = conditionOf(route.status, ROLLOUT_HEALTHY);
+  const isSentBack = healthy?.status === "False" && healthy.reason !== SENT_BACK_BY_HAND;
+  // It serves, and not what was asked for: its owner must act, unless it was its owner who did.
+  if (isSentBack && ready.status === "True") {
+    const said = `${healthy.reason}: ${healthy.message ?? ""}`;
+    return failed("RolloutAborted", said, "RoutesReady");
+  }
   if (ready.status !== "True" || isMigrated(service, { route, configuration })) return ready;
   const message = "Traffic is not yet migrated to the latest revision.";
   return pending("TrafficNotMigrated", message, "RoutesReady");
