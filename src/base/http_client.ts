@@ -21,6 +21,8 @@ export interface HttpClientOptions {
   readonly ca?: readonly string[];
   /** Whom we say that we are, in PEM form. */
   readonly client?: { readonly cert: string; readonly key: string };
+  /** A socket of this machine that all is sent to, whatever host an address names. */
+  readonly socketPath?: string;
   readonly connectTimeoutMs?: number;
   /** How long to wait for the head of an answer, and between two pieces of a body; 0 is ever. */
   readonly idleTimeoutMs?: number;
@@ -117,10 +119,16 @@ export class HttpClient implements AsyncDisposable {
 
   async #makeAgent(): Promise<Agent> {
     const { Agent } = await import("undici");
-    const { ca, client, connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
+    const { ca, client, socketPath, connectTimeoutMs = 10_000 } = this.#options;
+    const { idleTimeoutMs = 60_000 } = this.#options;
     const trusted = ca !== undefined && { ca: [...getCACertificates("default"), ...ca] };
     return new Agent({
-      connect: { timeout: connectTimeoutMs, ...trusted, ...client },
+      connect: {
+        timeout: connectTimeoutMs,
+        ...trusted,
+        ...client,
+        ...(socketPath !== undefined && { socketPath }),
+      },
       headersTimeout: idleTimeoutMs,
       bodyTimeout: idleTimeoutMs,
     });

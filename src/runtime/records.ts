@@ -72,7 +72,7 @@ export class Records<R extends RunRecord> {
 
   /** The record is there as a whole, or as it was, whatever happens to us meanwhile. */
   put(record: InstanceRecord<R>): void {
-    const path = this.#pathOf(record.spec.name);
+    const path = this.directoryOf(record.spec.name);
     mkdirSync(path, { recursive: true, mode: 0o711 });
     const file = join(path, "record.json");
     // It has the instance's variables in it, and some of those are secrets.
@@ -82,13 +82,18 @@ export class Records<R extends RunRecord> {
     renameSync(`${file}.new`, file);
   }
 
+  /** Where all is that an instance has: its record, and what its driver puts beside that. */
+  directoryOf(name: string): string {
+    return join(this.#directory, keyOf(name));
+  }
+
   /** Where an instance may write. */
   scratchOf(name: string): string {
-    return join(this.#pathOf(name), "scratch");
+    return join(this.directoryOf(name), "scratch");
   }
 
   async remove(name: string): Promise<void> {
-    const path = this.#pathOf(name);
+    const path = this.directoryOf(name);
     // The record goes last, so that whoever finds it knows that there may be more.
     await rm(this.scratchOf(name), { recursive: true, force: true });
     await rm(path, { recursive: true, force: true });
@@ -106,10 +111,6 @@ export class Records<R extends RunRecord> {
       rmSync(path, { recursive: true, force: true });
       return undefined;
     }
-  }
-
-  #pathOf(name: string): string {
-    return join(this.#directory, keyOf(name));
   }
 }
 

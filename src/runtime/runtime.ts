@@ -16,9 +16,9 @@ export interface InstanceSpec {
   readonly args?: readonly string[];
   readonly workingDir?: string;
   /**
-   * All of it but what the runtime sets: `PORT`, `VARVE_INSTANCE` to know it again by, and `PATH`,
-   * `HOME` and `TMPDIR` where they are not given. Where Node runs, `NODE_COMPILE_CACHE` as well, so
-   * that the next start is quicker. Nothing of Varve's own environment is added.
+   * All of it but what the runtime sets: `PORT`; for a plain process `VARVE_INSTANCE` too, to know
+   * it again by, `PATH`, `HOME` and `TMPDIR` where they are not given, and where Node runs
+   * `NODE_COMPILE_CACHE`, so that the next start is quicker. Nothing of Varve's own is added.
    */
   readonly env: Readonly<Record<string, string>>;
   /** What the instance would like to listen on. `PORT` tells it what it shall listen on. */
@@ -30,6 +30,10 @@ export interface InstanceSpec {
   readonly liveness?: Probe;
   readonly limits: Limits;
   readonly user?: { readonly uid?: number; readonly gid?: number };
+  /** What is mounted somewhere; only containers have it. */
+  readonly volumes?: readonly Volume[];
+  readonly mounts?: readonly Mount[];
+  readonly security?: Security;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
 }
@@ -38,6 +42,50 @@ export interface Limits {
   readonly memoryBytes?: number;
   /** Thousandths of a core. */
   readonly cpuMillis?: number;
+}
+
+/** A directory of an instance: with these files, or else empty at first and its to write. */
+export interface Volume {
+  readonly name: string;
+  readonly files?: readonly VolumeFile[];
+  /** An empty one is kept in memory, and has at most so many bytes where that is said. */
+  readonly isInMemory?: boolean;
+  readonly bytesMax?: number;
+}
+
+export interface VolumeFile {
+  /** Below the directory. */
+  readonly path: string;
+  readonly mode: number;
+  /** In base64. */
+  readonly content: string;
+}
+
+export interface Mount {
+  readonly volume: string;
+  /** Where the instance has it. */
+  readonly path: string;
+  /** What of the volume, when it is not all. */
+  readonly subPath?: string;
+  readonly isReadOnly?: boolean;
+}
+
+/** What a container may do less, or more, than usual. */
+export interface Security {
+  readonly isRootReadOnly?: boolean;
+  /** May become another user by what it executes. */
+  readonly mayGainPrivileges?: boolean;
+  /** Must not run as root. */
+  readonly isNeverRoot?: boolean;
+  readonly addedCapabilities?: readonly string[];
+  readonly droppedCapabilities?: readonly string[];
+  readonly isSeccompOff?: boolean;
+}
+
+/** What a revision asks of the runtime of its instances. */
+export interface Needs {
+  /** Names of the volumes that it mounts. */
+  readonly volumes?: readonly string[];
 }
 
 /** How an instance ended, the last time it did. */
@@ -134,10 +182,10 @@ export interface Runtime extends AsyncDisposable {
   /** Adopts what still runs. Until then nothing else may be called. */
   start(): Promise<void>;
   /**
-   * Why this image cannot run here ("it was not made for the process runtime …"), or nothing.
-   * Throws `OciError` when the image is not in the store.
+   * Why this image cannot run here ("it was not made for the process runtime …"), or cannot have
+   * what it needs; or nothing. Throws `OciError` when the image is not in the store.
    */
-  whyNot(image: Digest): Promise<string | undefined>;
+  whyNot(image: Digest, needs?: Needs): Promise<string | undefined>;
   /**
    * Makes sure that this instance runs, and answers once that is on record. Asking again for the
    * same name changes nothing. What goes wrong later is told by the instance, not thrown.

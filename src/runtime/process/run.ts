@@ -10,6 +10,7 @@ import { keyOf } from "../key.ts";
 import type { Records, RunRecord } from "../records.ts";
 import type { Beginning, Ended, Known, Run } from "../run.ts";
 import type { InstanceSpec } from "../runtime.ts";
+import { unlessAborted } from "../unless_aborted.ts";
 import { Cgroup } from "./cgroup.ts";
 import type { CgroupPlace } from "./cgroup_tree.ts";
 import type { Cgroups, Made } from "./cgroups.ts";
@@ -237,17 +238,5 @@ function makeScratch(scratch: string, { user }: Plan): void {
     const path = join(scratch, name);
     mkdirSync(path, { mode: 0o700 });
     if (user.uid !== undefined && user.gid !== undefined) chownSync(path, user.uid, user.gid);
-  }
-}
-
-async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }

@@ -1,0 +1,150 @@
+import { createServer } from "node:net";
+import type { Clock } from "../../base/clock.ts";
+import type { Value } from "../../base/schema.ts";
+import { NotStarted } from "../not_started.ts";
+import { type EngineAddress, textOfAddress } from "./address.ts";
+import { Engine, EngineError, isStatus } from "./engine.ts";
+import { INFO, NETWORK, VERSION } from "./engine_schema.ts";
+import type { EnginePlatform } from "./fitness.ts";
+
+/** An engine that answers, and how its containers are reached. */
+export interface Connection {
+  readonly engine: Engine;
+  readonly platform: EnginePlatform;
+  /** The network of all instances: each has an address of its own in it. */
+  readonly network: string;
+  /** Whether those addresses are reached from here; otherwise a port of this machine has to be. */
+  readonly isDirect: boolean;
+}
+
+export interface ConnectionsOptions {
+  /** Where an engine may be; the first that answers is taken. */
+  readonly addresses: readonly EngineAddress[];
+  readonly clock: Clock;
+  /** Called with each connection before it is used. */
+  readonly welcome: (connection: Connection) => Promise<void>;
+}
+
+const NETWORK_NAME = "varve";
+
+/** Finds the engine, also one that is started after us, or again. */
+export class Connections implements AsyncDisposable {
+  readonly #options: ConnectionsOptions;
+  #connecting: Promise<Connection> | undefined;
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `NotStarted` when there is no engine, with where it was looked for. */
+  get(): Promise<Connection> {
+    if (this.#connecting !== undefined) return this.#connecting;
+    const connecting = this.#connect();
+    this.#connecting = connecting;
+    connecting.catch(() => {
+      if (this.#connecting === connecting) this.#connecting = undefined;
+    });
+    return connecting;
+  }
+
+  /** Does something with the engine. When that is out of reach it is looked for anew. */
+  async use<T>(act: (connection: Connection) => Promise<T>): Promise<T> {
+    const connecting = this.get();
+    const connection = await connecting;
+    try {
+      return await act(connection);
+    } catch (thrown) {
+      const isLost = isStatus(thrown, 0);
+      if (isLost && this.#connecting === connecting) this.#connecting = undefined;
+      throw thrown;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connection = await this.#connecting?.catch(() => undefined);
+    await connection?.engine[Symbol.asyncDispose]();
+  }
+
+  async #connect(): Promise<Connection> {
+    const { addresses, clock, welcome } = this.#options;
+    const failures: string[] = [];
+    for (const address of addresses) {
+      const engine = new Engine({ address, clock });
+      try {
+        await engine.ping();
+        const connection = await connectionOf(engine);
+        await welcome(connection);
+        return connection;
+      } catch (thrown) {
+        await engine[Symbol.asyncDispose]();
+        if (!(thrown instanceof EngineError)) throw thrown;
+        failures.push(thrown.message);
+      }
+    }
+    throw new NotStarted(noEngine(addresses, failures));
+  }
+}
+
+/** Those that are not even there are named together. */
+function noEngine(addresses: readonly EngineAddress[], failures: readonly string[]): string {
+  const isThere = (failure: string) => !failure.includes("ENOENT");
+  const absent = addresses.filter((_, at) => !isThere(failures[at] ?? "")).map(textOfAddress);
+  const nothing = absent.length === 0 ? [] : [`there is nothing at ${absent.join(", ")}`];
+  const found = [...failures.filter(isThere), ...nothing].join("; ");
+  return (
+    `no container engine answers: ${found}. Install Docker or Podman and start it (on Debian: ` +
+    "apt install docker.io), or name its address with --containers. It is used once it answers"
+  );
+}
+
+async function connectionOf(engine: Engine): Promise<Connection> {
+  const [version, info] = await Promise.all([
+    engine.get("/version", VERSION),
+    engine.get("/info", INFO),
+  ]);
+  const { Os: os = "linux", Arch: architecture = "amd64", Components = [] } = version;
+  const isPodman = Components.some(({ Name = "" }) => Name.startsWith("Podman"));
+  const network = await networkOf(engine, isPodman);
+  const isRootless = (info.SecurityOptions ?? []).some((it) => it.includes("name=rootless"));
+  const gateway = network.IPAM?.Config?.find(({ Gateway = "" }) => Gateway !== "")?.Gateway;
+  const isDirect = !isRootless && gateway !== undefined && (await isOurs(gateway));
+  return { engine, platform: { os, architecture }, network: NETWORK_NAME, isDirect };
+}
+
+/** Makes the network unless it is there. Instances in it do not reach one another. */
+async function networkOf(engine: Engine, isPodman: boolean): Promise<Value<typeof NETWORK>> {
+  const path = `/networks/${NETWORK_NAME}`;
+  try {
+    return await engine.get(path, NETWORK);
+  } catch (thrown) {
+    if (!isStatus(thrown, 404)) throw thrown;
+  }
+  const options = { "com.docker.network.bridge.enable_icc": "false" };
+  const body = {
+    Name: NETWORK_NAME,
+    Driver: "bridge",
+    CheckDuplicate: true,
+    Labels: { "varve.dev/network": "instances" },
+    // Podman knows no such option, and refuses what it does not know.
+    ...(isPodman ? {} : { Options: options }),
+  };
+  try {
+    await engine.act("/networks/create", { body });
+  } catch (thrown) {
+    // Another server has just made it.
+    if (!isStatus(thrown, 409)) throw thrown;
+  }
+  return await engine.get(path, NETWORK);
+}
+
+/**
+ * Whether an address is one of this machine. Of an engine in a virtual machine, or in a network
+ * namespace of its own, it is not; then its containers cannot be reached by their addresses.
+ */
+function isOurs(host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host, port: 0 }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,119 @@
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { NotStarted } from "../not_started.ts";
+import type { Beginning, Known, Run } from "../run.ts";
+import type { InstanceSpec } from "../runtime.ts";
+import { unlessAborted } from "../unless_aborted.ts";
+import type { Connection } from "./connection.ts";
+import { ContainerRun } from "./container_run.ts";
+import { EngineError } from "./engine.ts";
+import { addressOf, LABEL, look, removeContainer } from "./engine_container.ts";
+import { CREATED } from "./engine_schema.ts";
+import { whyUnfit } from "./fitness.ts";
+import { planOf } from "./plan.ts";
+import type { ContainerRecord, Shared } from "./shared.ts";
+import { layOutVolumes } from "./volumes.ts";
+import { reasonIn } from "./words.ts";
+
+/** Begins a run: its record has the container's name before there is one. */
+export async function beginRun(
+  shared: Shared,
+  beginning: Beginning<ContainerRecord>,
+): Promise<Run> {
+  const { connections, clock, images, loaded } = shared;
+  const { spec, number, signal, save, note } = beginning;
+  const beganMs = clock.elapsed();
+  const { config } = await images.image(spec.image);
+  return await connections.use(async (connection) => {
+    const { engine, platform } = connection;
+    const refusal = whyUnfit(config, platform);
+    if (refusal !== undefined)
+      throw new NotStarted(`image ${spec.image} cannot run here: ${refusal}`);
+    const image = await unlessAborted(signal, loaded.get(engine, spec.image));
+    const directory = shared.volumesOf(spec.name);
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    const mounts = layOutVolumes(spec, directory);
+    const labels = labelsOf(spec, shared);
+    const around = { ...connection, image, labels, mounts, pidsMax: shared.pidsMax };
+    const body = planOf(spec, config, around);
+    const container = nameOf(spec, number, shared);
+    const loadedMs = clock.elapsed();
+    const record: ContainerRecord = {
+      ...{ number, container, caveats: [], phase: "starting" },
+      startedAt: clock.timestamp(),
+      unpackMs: loadedMs - beganMs,
+    };
+    signal.throwIfAborted();
+    save(record);
+    const made = await create(connection, { spec, container, body });
+    const begun = { ...record, ...made, startMs: clock.elapsed() - loadedMs };
+    note(begun);
+    return new ContainerRun(shared, { spec, record: begun, engine, isAdopted: false });
+  });
+}
+
+/** Takes on a run whose container another server has started. It may be over by now. */
+export async function adoptRun(
+  shared: Shared,
+  { spec, run, note }: Known<ContainerRecord>,
+): Promise<Run | undefined> {
+  return await shared.connections.use(async (connection) => {
+    const { engine } = connection;
+    const found = await look(engine, run.container);
+    if (found?.Config?.Labels?.[LABEL.server] !== shared.mark) return undefined;
+    if (found.State.Status === "created") {
+      await removeContainer(engine, run.container);
+      return undefined;
+    }
+    const address = addressOf(found, spec, connection) ?? run.address;
+    const record = { ...run, id: found.Id, ...(address !== undefined && { address }) };
+    note(record);
+    const isFrozen = run.isFrozen === true;
+    const live = new ContainerRun(shared, { spec, record, engine, isAdopted: true });
+    // What was asked for last may not have come to be.
+    if (found.State.Running === true && found.State.Paused !== isFrozen) {
+      if (isFrozen) live.freeze();
+      else live.thaw();
+    }
+    return live;
+  });
+}
+
+/** What is left of an instance on this machine, apart from its record. */
+export async function removeVolumes({ volumesOf }: Shared, name: string): Promise<void> {
+  await rm(volumesOf(name), { recursive: true, force: true });
+}
+
+interface Creating {
+  readonly spec: InstanceSpec;
+  readonly container: string;
+  readonly body: object;
+}
+
+async function create(connection: Connection, { spec, container, body }: Creating) {
+  const { engine } = connection;
+  try {
+    const query = { name: container };
+    const { Id: id } = await engine.post("/containers/create", CREATED, { query, body });
+    await engine.act(`/containers/${id}/start`);
+    const found = await look(engine, id);
+    const address = found === undefined ? undefined : addressOf(found, spec, connection);
+    return { id, ...(address !== undefined && { address }) };
+  } catch (thrown) {
+    await removeContainer(engine, container).catch(() => {});
+    if (!(thrown instanceof EngineError) || thrown.status === 0) throw thrown;
+    throw new NotStarted(`the container engine refuses: ${reasonIn(thrown.message)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+function labelsOf({ name, revision }: InstanceSpec, { mark }: Shared) {
+  return { [LABEL.server]: mark, [LABEL.instance]: name, [LABEL.revision]: revision };
+}
+
+/** The name of one run's container: what `docker ps` shows. */
+function nameOf({ name }: InstanceSpec, run: number, { mark }: Shared): string {
+  const plain = name.replaceAll("/", ".").replaceAll(/[^A-Za-z0-9_.-]/g, "_");
+  return `varve-${mark}-${plain}-${run}`;
+}

@@ -1,0 +1,85 @@
+import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { NotStarted } from "../not_started.ts";
+import type { InstanceSpec, Mount, Volume } from "../runtime.ts";
+
+/** A mount as the engine is told of it. */
+export interface EngineMount {
+  readonly Type: "bind" | "tmpfs";
+  readonly Source?: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode: number };
+}
+
+type Mounting = Pick<InstanceSpec, "volumes" | "mounts">;
+
+const EVERYBODY = 0o777;
+const TMP = "/tmp";
+
+/**
+ * Lays out the volumes of an instance in a directory of its own, and says how they are mounted.
+ * Files are written anew for each run; what an empty one holds stays for all runs of the instance.
+ */
+export function layOutVolumes(
+  { volumes = [], mounts = [] }: Mounting,
+  directory: string,
+): readonly EngineMount[] {
+  for (const { name, files, isInMemory = false } of volumes) {
+    const path = join(directory, name);
+    if (isInMemory) continue;
+    if (files !== undefined) rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { recursive: true });
+    // Whoever the container's user is may write to what is empty, as in Kubernetes.
+    if (files === undefined) chmodSync(path, EVERYBODY);
+    for (const file of files ?? []) {
+      const at = join(path, file.path);
+      mkdirSync(dirname(at), { recursive: true, mode: 0o755 });
+      writeFileSync(at, Buffer.from(file.content, "base64"));
+      chmodSync(at, file.mode);
+    }
+  }
+  const asked = mounts.flatMap((mount) => {
+    const volume = volumes.find(({ name }) => name === mount.volume);
+    return volume === undefined ? [] : [engineMountOf(mount, volume, directory)];
+  });
+  const hasTmp = asked.some(({ Target }) => Target === TMP);
+  return hasTmp ? asked : [...asked, makeTmp(directory)];
+}
+
+/**
+ * There whatever the image has, and whatever else may be written (spec/elafros §5). It is not in
+ * memory, which what is kept there for a while could use up; and no volume has such a name.
+ */
+function makeTmp(directory: string): EngineMount {
+  const path = join(directory, ".tmp");
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path);
+  chmodSync(path, 0o1777);
+  return { Type: "bind", Source: path, Target: TMP, ReadOnly: false };
+}
+
+function engineMountOf(mount: Mount, volume: Volume, directory: string): EngineMount {
+  const { path: Target, isReadOnly: ReadOnly = false } = mount;
+  if (volume.isInMemory === true) {
+    const size = volume.bytesMax === undefined ? {} : { SizeBytes: volume.bytesMax };
+    return { Type: "tmpfs", Target, ReadOnly, TmpfsOptions: { ...size, Mode: 0o1777 } };
+  }
+  const Source = sourceOf(mount, volume, join(directory, volume.name));
+  // Files of a ConfigMap or a Secret are not the container's to change.
+  return { Type: "bind", Source, Target, ReadOnly: ReadOnly || volume.files !== undefined };
+}
+
+function sourceOf({ subPath = "" }: Mount, { name, files }: Volume, root: string): string {
+  const path = join(root, subPath);
+  if (!existsSync(path)) {
+    if (files !== undefined) throw new NotStarted(`volume "${name}" has no "${subPath}" to mount`);
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, EVERYBODY);
+  }
+  // A container may have put a link there in an earlier run.
+  const real = realpathSync(path);
+  const top = realpathSync(root);
+  if (real === top || real.startsWith(`${top}/`)) return real;
+  throw new NotStarted(`"${subPath}" leads out of the volume "${name}"`);
+}

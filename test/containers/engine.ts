@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const UP_MS = 60_000;
+
+/** Why no engine can be started here, or nothing. */
+export function whyNoEngine(): string | undefined {
+  if (process.platform !== "linux") return "a Docker engine of our own needs Linux";
+  if (process.getuid?.() !== 0) return "a Docker engine of our own is started by root alone";
+  if (has("dockerd") && has("containerd") && has("runc")) return undefined;
+  return "there is no dockerd, containerd and runc on the PATH (apt-get install docker.io)";
+}
+
+export function has(program: string): boolean {
+  const places = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`.split(":");
+  return places.some((place) => {
+    try {
+      accessSync(join(place, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A real dockerd with all it has in a directory of its own, which is gone when disposed. */
+export class OwnEngine implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), "varve-engine-"));
+  readonly socket = join(this.directory, "docker.sock");
+  #child: ChildProcess | undefined;
+
+  static async start(): Promise<OwnEngine> {
+    const engine = new OwnEngine();
+    await engine.start();
+    return engine;
+  }
+
+  get address() {
+    return { kind: "unix", path: this.socket } as const;
+  }
+
+  /** Starts it, or starts it again after `stop`. */
+  async start(): Promise<void> {
+    const at = (name: string) => join(this.directory, name);
+    const places = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid")];
+    const args = [...places, "-H", `unix://${this.socket}`, "--log-level", "warn"];
+    const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
+    const child = spawn("dockerd", args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const log = createWriteStream(at("log"), { flags: "a" });
+    child.stdout.pipe(log);
+    child.stderr.pipe(log);
+    this.#child = child;
+    const lateMs = performance.now() + UP_MS;
+    while (!(await this.#answers())) {
+      const isUp = child.exitCode === null && performance.now() < lateMs;
+      assert(isUp, `dockerd does not come up: ${readFileSync(at("log"), "utf8").slice(-2000)}`);
+      await sleep(50);
+    }
+  }
+
+  /** Ends it, and what it runs. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill("SIGTERM");
+    await exit;
+  }
+
+  /** What the engine's own command line says. */
+  docker(...args: readonly string[]): string {
+    return execFileSync("docker", ["-H", `unix://${this.socket}`, ...args], { encoding: "utf8" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #answers(): Promise<boolean> {
+    const { request } = await import("node:http");
+    return await new Promise((resolve) => {
+      const asked = request({ socketPath: this.socket, path: "/_ping" }, (answer) => {
+        answer.resume().once("end", () => resolve(answer.statusCode === 200));
+      });
+      asked.once("error", () => resolve(false)).end();
+    });
+  }
+}
