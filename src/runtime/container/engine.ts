@@ -2,7 +2,8 @@ import { request as requestHttp } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { HttpClient, HttpError, type HttpResponse } from "../../base/http_client.ts";
-import { read, type Schema, type Value } from "../../base/schema.ts";
+import type { Schema, Value } from "../../base/schema.ts";
+import { read } from "../../base/schema_reading.ts";
 import { type EngineAddress, textOfAddress } from "./address.ts";
 
 /** Why the engine did not do what it was asked for; the message is the engine's, or about it. */

@@ -1,4 +1,5 @@
-import { read, type Value } from "../../base/schema.ts";
+import type { Value } from "../../base/schema.ts";
+import { read } from "../../base/schema_reading.ts";
 import type { InstanceSpec } from "../runtime.ts";
 import type { Connection } from "./connection.ts";
 import { type Engine, isStatus } from "./engine.ts";
