@@ -20,7 +20,12 @@ const { values, positionals } = parseArgs({
 });
 const whole = values.beside ? ["test/tidy.test.ts"] : ["test/**/*.test.ts"];
 const LONG = [
-  ...["test/cli/cli.test.ts", "test/server/kubectl.test.ts", "test/docs/readme.test.ts"],
+  ...[
+    "test/cli/cli.test.ts",
+    "test/cli/rollout.test.ts",
+    "test/server/kubectl.test.ts",
+    "test/docs/readme.test.ts",
+  ],
   "test/store/linear/run.test.ts",
 ];
 const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];

@@ -13,6 +13,7 @@ import { OPEN } from "./open.ts";
 import { RESTORE } from "./restore.ts";
 import { REVISIONS } from "./revisions.ts";
 import { ROLLBACK } from "./rollback.ts";
+import { ROLLOUT } from "./rollout.ts";
 import { ROTATE_KEY } from "./rotate_key.ts";
 import { SAMPLE } from "./sample.ts";
 import { SERVE } from "./serve.ts";
@@ -24,7 +25,7 @@ import { VERSION } from "./version.ts";
 
 const TOLD: readonly Command[] = [
   SERVE,
-  ...[DEPLOY, TRAFFIC, ROLLBACK, DELETE],
+  ...[DEPLOY, TRAFFIC, ROLLOUT, ROLLBACK, DELETE],
   ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, EXPLAIN, GC],
   ...[GET, APPLY],
   ...[BACKUP, RESTORE, ROTATE_KEY, USER],

@@ -40,7 +40,10 @@ async function run({ args, flags }: Asked, context: Context): Promise<undefined>
     checkAlive([chosen], known);
     return rolledBack(known, chosen);
   };
-  const { service, isChanged } = await moveTraffic(context, server, { name, plan, waitMs });
+  // Requests move at once, whether or not it has an instance: whoever asks waits for one.
+  const notes = () => ({ [ANNOTATION.rollbackTo]: chosen });
+  const moved = await moveTraffic(context, server, { name, plan, notes, waitMs });
+  const { service, isChanged } = moved;
   const { terminal, command, isJson } = context;
   if (!isChanged) terminal.say(`unchanged: ${chosen} has all requests already`);
   await showTraffic(service, context, { isChanged, revision: chosen });
@@ -66,7 +69,7 @@ function rolledBack({ service }: Known, chosen: string): readonly TrafficTarget[
 }
 
 /** The one that served before: who was let go last, or else the newest of those before it. */
-function previousOf({ service, revisions }: Known, { command }: Context): string {
+export function previousOf({ service, revisions }: Known, { command }: Context): string {
   const { name } = service.metadata;
   const shares = sharesOf(service);
   const [present] = shares;

@@ -20,6 +20,8 @@ export type Plan = (known: Known) => readonly TrafficTarget[];
 export interface Move {
   readonly name: string;
   readonly plan: Plan;
+  /** Annotations of the service that belong to the plan. */
+  readonly notes?: () => Readonly<Record<string, string>>;
   /** Absent: not at all. */
   readonly waitMs: number | undefined;
 }
@@ -32,7 +34,7 @@ export interface Moved {
 /** Moves traffic as planned, says what that means, and waits until every worker does it. */
 export async function moveTraffic(context: Context, server: Server, move: Move): Promise<Moved> {
   const { terminal, clock, signal } = context;
-  const { name, plan, waitMs } = move;
+  const { name, plan, notes, waitMs } = move;
   let differences: readonly string[] = [];
   const { before, after } = await writeService(context, {
     ...{ name, server },
@@ -41,7 +43,9 @@ export async function moveTraffic(context: Context, server: Server, move: Move):
       const traffic = plan({ service, revisions: await revisionsOf(context, server, name) });
       differences = differencesOf(service, traffic);
       const { status: _, ...rest } = service;
-      const next = { ...rest, spec: { ...service.spec, traffic } };
+      const annotations = { ...rest.metadata.annotations, ...notes?.() };
+      const metadata = { ...rest.metadata, annotations };
+      const next = { ...rest, metadata, spec: { ...service.spec, traffic } };
       return await server.client.put<Service>(next, { signal });
     },
   });
