@@ -19,7 +19,7 @@ const port = t.Object({
   protocol: t.Optional(t.String({ default: "TCP" })),
 });
 
-const securityContext = t.Object({
+export const securityContext = t.Object({
   allowPrivilegeEscalation: flag,
   capabilities: t.Optional(t.Object({ add: texts, drop: texts })),
   /** May be false, and nothing else. */
@@ -31,7 +31,7 @@ const securityContext = t.Object({
   seccompProfile: t.Optional(t.Object({ type: t.String(), localhostProfile: text })),
 });
 
-const volumeMount = t.Object({
+export const volumeMount = t.Object({
   name: t.String(),
   mountPath: t.String(),
   subPath: text,

@@ -43,6 +43,25 @@ export function checkContainer(container: Container, check: ContainerCheck): rea
   ];
 }
 
+/** A container of a build: it serves nobody, and its name and mounts are checked elsewhere. */
+export function checkStepContainer(container: Container, path: string): readonly Violation[] {
+  return [
+    ...checkImage(container, path),
+    ...checkVariables(container.env ?? [], path),
+    ...(container.envFrom ?? []).flatMap((one, index) =>
+      checkEnvFrom(one, at(path, "envFrom", index)),
+    ),
+    ...checkResources(container, path),
+    ...checkSecurity(container, path),
+    ...checkPolicies(container, path),
+  ];
+}
+
+/** Variables that are nobody's but their author's. */
+export function checkVariables(env: readonly EnvVar[], path: string): readonly Violation[] {
+  return env.flatMap((one, index) => checkVariable(one, at(path, "env", index)));
+}
+
 function checkName({ name = "" }: Container, path: string): readonly Violation[] {
   if (name === "queue-proxy") {
     return [wrong(at(path, "name"), `"${name}" is a reserved container name`)];
@@ -67,19 +86,24 @@ function checkEnv(
 ): readonly Violation[] {
   return env.flatMap((one, index) => {
     const where = at(path, "env", index);
-    const { name, value = "" } = one;
-    if (name === "") return [missing(at(where, "name"))];
+    const { name } = one;
     // Which port a sidecar listens on is its own business.
     if (RESERVED_ENV.has(name) || (isServing && name === "PORT")) {
       return [wrong(at(where, "name"), `"${name}" is a reserved environment variable`)];
     }
-    const isName = /^[^=\0]*$/.test(name);
-    if (!isName) return [invalidValue(at(where, "name"), name, "a name has no '=' and no NUL")];
-    if (value.includes("\0")) {
-      return [invalidValue(at(where, "value"), `that of "${name}"`, "a value has no NUL")];
-    }
-    return checkValueFrom(one, where);
+    return checkVariable(one, where);
   });
+}
+
+function checkVariable(one: EnvVar, where: string): readonly Violation[] {
+  const { name, value = "" } = one;
+  if (name === "") return [missing(at(where, "name"))];
+  const isName = /^[^=\0]*$/.test(name);
+  if (!isName) return [invalidValue(at(where, "name"), name, "a name has no '=' and no NUL")];
+  if (value.includes("\0")) {
+    return [invalidValue(at(where, "value"), `that of "${name}"`, "a value has no NUL")];
+  }
+  return checkValueFrom(one, where);
 }
 
 const REFS = ["configMapKeyRef", "secretKeyRef"] as const;
@@ -216,7 +240,8 @@ function checkMount(mount: VolumeMount, { path, volume }: MountCheck): readonly 
   return bad;
 }
 
-function checkMountPath(mountPath: string, field: string): readonly Violation[] {
+/** What is wrong with where a volume is to appear. */
+export function checkMountPath(mountPath: string, field: string): readonly Violation[] {
   if (mountPath === "") return [missing(field)];
   const clean = cleanPath(mountPath);
   if (RESERVED_PATHS.has(clean)) return [wrong(field, `mountPath "${clean}" is a reserved path`)];
@@ -225,7 +250,7 @@ function checkMountPath(mountPath: string, field: string): readonly Violation[] 
 }
 
 /** Without steps that lead nowhere: "/a//b/../c/" is "/a/c". */
-function cleanPath(path: string): string {
+export function cleanPath(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, "$1");
 }
 

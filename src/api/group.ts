@@ -1,5 +1,6 @@
 /** The API groups and versions of the kinds we serve. */
 export const CORE = "v1";
+export const BUILDS = "build.knative.dev/v1alpha1";
 export const RBAC = "rbac.authorization.k8s.io/v1";
 export const SERVING = "serving.knative.dev/v1";
 export const SERVING_BETA = "serving.knative.dev/v1beta1";

@@ -63,6 +63,9 @@ function baseOf({ kind }: Kind, chance: Chance): object | undefined {
     return { metadata: { name: "shop.example.com" }, spec: { ref } };
   }
   if (kind === "Revision") return { spec: (template as { readonly spec: unknown }).spec };
+  const steps = [{ name: "make", image: "example.com/make:1", args: ["--all"] }];
+  if (kind === "Build") return { spec: { steps } };
+  if (kind.endsWith("BuildTemplate")) return { spec: { steps, parameters: [{ name: "TARGET" }] } };
   if (kind === "CustomResourceDefinition") return definitionOf(SERVICE);
   if (kind === "RoleBinding" || kind === "ClusterRoleBinding") {
     const subjects = [{ kind: "User", name: "alice" }];

@@ -1,3 +1,5 @@
+import { BUILD } from "./build.ts";
+import { BUILD_TEMPLATE, CLUSTER_BUILD_TEMPLATE } from "./build_template.ts";
 import { CERTIFICATE_REQUEST } from "./certificate_request.ts";
 import { CONFIG_MAP } from "./config_map.ts";
 import { CONFIGURATION } from "./configuration.ts";
@@ -40,6 +42,9 @@ export const KINDS: readonly Kind[] = [
   ROUTE,
   SERVICE,
   TRAFFIC_POLICY,
+  BUILD,
+  BUILD_TEMPLATE,
+  CLUSTER_BUILD_TEMPLATE,
 ];
 
 /** The kind of a resource, whatever version of its group it is written in. */

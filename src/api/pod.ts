@@ -20,7 +20,8 @@ const terminated = t.Object({
   containerID: text,
 });
 
-const state = t.Object({
+/** What a container is doing, or how it ended. */
+export const containerState = t.Object({
   waiting: t.Optional(t.Object({ reason: text, message: text })),
   running: t.Optional(t.Object({ startedAt: time })),
   terminated: t.Optional(terminated),
@@ -28,8 +29,8 @@ const state = t.Object({
 
 const containerStatus = t.Object({
   name: t.String(),
-  state: t.Optional(state),
-  lastState: t.Optional(state),
+  state: t.Optional(containerState),
+  lastState: t.Optional(containerState),
   ready: t.Boolean(),
   started: t.Optional(t.Boolean()),
   restartCount: t.Integer(),
@@ -65,6 +66,7 @@ const status = t.Object({
 });
 
 export type PodStatus = Value<typeof status>;
+export type ContainerState = Value<typeof containerState>;
 export type ContainerStatus = Value<typeof containerStatus>;
 
 /** A view of an instance of a Revision, or of a build: for `kubectl get pods` and `logs`. */

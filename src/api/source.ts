@@ -70,6 +70,14 @@ export function readSource(text: string): Source {
   return { type: "archive", url, ...inside };
 }
 
+/** Why these two name nothing that git could fetch, or nothing. */
+export function whyBadGit({ url, revision }: Pick<GitSource, "url" | "revision">) {
+  if (!isAddress(url))
+    return { field: "url", why: "want the address of a git repository" } as const;
+  if (revision === undefined || REVISION.test(revision)) return undefined;
+  return { field: "revision", why: "it is no name of a branch, tag, commit or ref" } as const;
+}
+
 /** Why this text is no source, or nothing. */
 export function whyBadSource(text: string): string | undefined {
   try {

@@ -71,6 +71,16 @@ export function at(path: string, ...steps: readonly (string | number)[]): string
  * the same way in several places is said once.
  */
 export function denied(name: string, violations: readonly Violation[]): ApiError {
+  return deniedBy("validation.webhook.serving.knative.dev", { name, violations });
+}
+
+export interface Denial {
+  readonly name: string;
+  readonly violations: readonly Violation[];
+}
+
+/** The same in the name of another of Knative's webhooks. */
+export function deniedBy(webhook: string, { name, violations }: Denial): ApiError {
   const fields = new Map<string, string[]>();
   const { shown, more } = firstOf(violations);
   for (const { field, message, details } of shown) {
@@ -82,7 +92,7 @@ export function denied(name: string, violations: readonly Violation[]): ApiError
     const line = `${message}: ${places.join(", ")}`;
     return typeof details === "string" ? `${line}\n${details}` : line;
   });
-  const head = 'admission webhook "validation.webhook.serving.knative.dev" denied the request';
+  const head = `admission webhook "${webhook}" denied the request`;
   const causes = shown.map(({ field, message, reason }) => ({ field, message, reason }));
   const text = `${head}: validation failed: ${[...lines, ...more].join("\n")}`;
   return new ApiError("BadRequest", text, { details: { name: brief(name), causes } });

@@ -29,7 +29,8 @@ export function checkVolumes(spec: RevisionSpec, path: string): readonly Violati
 
 const WAYS = ["secret", "configMap", "projected", "emptyDir"] as const;
 
-function checkVolume(volume: Volume, path: string): readonly Violation[] {
+/** What is wrong with one volume, whoever mounts it. */
+export function checkVolume(volume: Volume, path: string): readonly Violation[] {
   const { name, configMap, secret, projected, emptyDir } = volume;
   if (name === "") return [missing(at(path, "name"))];
   const why = whyBadName("label", name);
