@@ -25,7 +25,7 @@ const TEMPLATE = {
   ],
 };
 
-test("an argument stands wherever its parameter is named, and a default where there is none", () => {
+test("an argument stands wherever its parameter is named, or else a default", () => {
   const spec = {
     timeout: "1m",
     volumes: [{ name: "own", emptyDir: {} }],
