@@ -1,7 +1,7 @@
 import { after, before, describe, test } from "node:test";
 import { VarveProcess } from "../support/varve_process.ts";
 import { Place } from "./place.ts";
-import { ROLLOUT_STORIES } from "./rollout_stories.ts";
+import { RESTART_STORY, ROLLOUT_STORIES } from "./rollout_stories.ts";
 
 let varve: VarveProcess;
 before(async () => {
@@ -17,4 +17,10 @@ describe("varve rollout", () => {
       await act(place);
     });
   }
+});
+
+test(RESTART_STORY.title, { timeout: 120_000 }, async () => {
+  await using own = await VarveProcess.start();
+  await using place = await Place.make(own, "restart");
+  await RESTART_STORY.act(place);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { REVISION, type Revision } from "../../src/api/revision.ts";
 import { ROUTE } from "../../src/api/route.ts";
 import { SERVICE, type Service } from "../../src/api/service.ts";
 import type { Place, Story } from "./place.ts";
@@ -116,7 +117,66 @@ export const ROLLOUT_STORIES: readonly Story[] = [
       assert.deepEqual(await stand(place), ["Waiting", "shop-00001 80", "shop-00003 20"]);
     },
   },
+  {
+    title: "one goes back at once to what has no instance any more and takes long to start",
+    async act(place) {
+      const listens = 'createServer((_, response) => response.end("one"))';
+      const late = `setTimeout(() => ${listens}.listen(process.env.PORT), 4000)`;
+      const scripts = { start: "node server.js" };
+      await place.write("shop", {
+        "package.json": JSON.stringify({ type: "module", scripts }),
+        "server.js": `import { createServer } from "node:http"; ${late};`,
+      });
+      await place.done("deploy shop");
+      for (const back of ["rollout undo shop", "rollback shop 1"]) {
+        await place.app("shop", `two for ${back}`);
+        await place.done("deploy shop");
+        await place.done("traffic shop @latest=100");
+        await isStopped(place, "shop-00001");
+        await place.done(back);
+        const { status } = await revisionOf(place, "shop-00001");
+        assert.equal(status?.actualReplicas, 0, "nobody has waited for it to start");
+        assert.equal(await place.answer(place.url("shop")), "one");
+      }
+    },
+  },
 ];
+
+/** The same with a server that is killed, for those who have it for themselves. */
+export const RESTART_STORY: Story = {
+  title: "a rollout goes on where it was when the server is killed, and what was sent back stays",
+  async act(place) {
+    const { varve } = place;
+    await deployed(place, { [STEPS]: "20%:manual,40%:manual", [GATE]: "errors=5%" });
+    await place.app("shop", "two");
+    await place.done("deploy shop");
+    await place.done("rollout promote shop");
+    const before = ["Waiting", "shop-00001 60", "shop-00002 40"];
+    assert.deepEqual(await stand(place), before);
+    await using crowd = new Crowd(place);
+    await varve.kill();
+    await crowd.goesOn(100);
+    await varve.start();
+    assert.deepEqual(await stand(place), before);
+    await until(place, ({ trial }) => (trial?.requests.new ?? 0) > 50);
+    await place.done("rollout pause shop");
+    await varve.kill();
+    await varve.start();
+    assert.deepEqual(await stand(place), ["Paused", ...before.slice(1)]);
+    await place.done("rollout abort shop");
+    await varve.kill();
+    await varve.start();
+    assert.deepEqual(await stand(place), ["Aborted", "shop-00001 100"]);
+    await place.write("shop", BAD);
+    await place.done("deploy shop", "--no-wait");
+    await varve.kill();
+    await varve.start();
+    await until(place, ({ revision, state }) => revision === "shop-00003" && state === "Aborted");
+    assert.deepEqual(await stand(place), ["Aborted", "shop-00001 100"]);
+    await crowd.stop();
+    assert.equal(crowd.broken, 0);
+  },
+};
 
 /** The first revision serves, and says how those after it are rolled out. */
 async function deployed(place: Place, annotations: Record<string, string>): Promise<void> {
@@ -133,6 +193,18 @@ async function deployed(place: Place, annotations: Record<string, string>): Prom
 
 async function serviceOf({ varve, namespace }: Place): Promise<Service> {
   return await varve.client.get(SERVICE, { namespace, name: "shop" });
+}
+
+async function revisionOf({ varve, namespace }: Place, name: string): Promise<Revision> {
+  return await varve.client.get(REVISION, { namespace, name });
+}
+
+async function isStopped(place: Place, name: string): Promise<void> {
+  const isUp = async () => {
+    const { status } = await revisionOf(place, name);
+    return status?.desiredReplicas !== 0 || status.actualReplicas !== 0;
+  };
+  while (await isUp()) await sleep(50);
 }
 
 /** The same manifest again, as those apply it who keep it in a repository. */
