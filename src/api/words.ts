@@ -266,7 +266,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   location: "gs://BUCKET/OBJECT, or an address of http or https.",
   parameters: "What a Build may say, in the place of their names in braces.",
   revision: "A branch, a tag, a commit or a ref.",
-  steps: "Containers that run one after the other.",
+  "spec.steps": "Containers that run one after the other.",
   stepStates: "What each step is doing, or how it ended.",
   stepsCompleted: "The containers of the steps that have ended.",
   targetPath: "Where in the workspace it goes; its top when left out.",
