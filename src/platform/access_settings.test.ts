@@ -11,6 +11,7 @@ test("without settings, the key is in the home and nobody comes in by OIDC", () 
     secretsKey: "/srv/varve/secrets.key",
     auditMegabytes: 64,
     requestsPerSecond: 200,
+    streamsPerUser: 500,
     tokenIssuer: "https://kubernetes.default.svc.cluster.local",
     oidc: undefined,
   });

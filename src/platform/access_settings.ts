@@ -24,6 +24,13 @@ export const ACCESS_SETTINGS = [
     meaning: "what one user may ask of the API, and twice that at once; 0 is no limit",
   },
   {
+    flag: "streams-per-user",
+    variable: "VARVE_STREAMS_PER_USER",
+    value: "N",
+    otherwise: "500",
+    meaning: "watches and followed logs that one user may have open at once; 0 is no limit",
+  },
+  {
     flag: "token-issuer",
     variable: "VARVE_TOKEN_ISSUER",
     value: "URL",
@@ -113,6 +120,7 @@ export interface AccessConfig {
   readonly secretsKey: string;
   readonly auditMegabytes: number;
   readonly requestsPerSecond: number;
+  readonly streamsPerUser: number;
   readonly tokenIssuer: string;
   readonly oidc: OidcConfig | undefined;
 }
@@ -133,6 +141,7 @@ export function readAccess(reading: Reading): AccessConfig {
     secretsKey: resolve(key),
     auditMegabytes: readNumber("audit-mb", reading),
     requestsPerSecond: readNumber("requests-per-second", reading),
+    streamsPerUser: readNumber("streams-per-user", reading),
     tokenIssuer: readHttps("token-issuer", reading),
     oidc: text("oidc-issuer") === "" ? undefined : readOidc(reading),
   };

@@ -54,6 +54,7 @@ export class ApiPart implements Part {
     this.#server = makeApiServer({
       ...{ ...doors, ...podDoors, ...shared, context, log },
       requestsPerSecond: config.access.requestsPerSecond,
+      streamsPerUser: config.access.streamsPerUser,
       tls: { ...credentials.server, clientAuthority: credentials.authority.cert },
       version: VERSION,
       troubles: () => this.troubles(),

@@ -57,6 +57,8 @@ export interface ApiServerDeps {
   readonly clientAuthority?: ClientAuthority;
   /** What one user may ask a second, unless they are administrators; nothing is no limit. */
   readonly requestsPerSecond?: number;
+  /** How many watches and followed logs one may have open; 0 is no limit. */
+  readonly streamsPerUser?: number;
   /** Of Varve. */
   readonly version: string;
   /** What is not well, a line each; nothing when all is. */

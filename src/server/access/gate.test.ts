@@ -103,6 +103,24 @@ test("a user has so many requests, and others have theirs", async () => {
   assert.equal(server.audited.filter(({ decision }) => decision === "limited").length > 0, true);
 });
 
+test("a user has so many watches open, and others have theirs", async () => {
+  const eve = { user: "eve", groups: [] };
+  const more = { streamsPerUser: 2 };
+  await using server = await TestServer.start({ users: { bob: BOB, eve }, more });
+  await letAll(server, "watch", ["bob", "eve"]);
+  const watched = `${CONFIG_MAPS}?watch=true&timeoutSeconds=2`;
+  const ask = (token: string) => server.ask(watched, { token });
+  const open = [ask("bob"), ask("bob"), ask("bob"), ask("eve"), ask("admin"), ask("admin")];
+  open.push(ask("admin"));
+  const refused = await Promise.race(open);
+  assert.deepEqual([refused.code, refused.headers["retry-after"]], [429, "1"]);
+  const rule = /"bob" has too many open: 2 watches and followed logs .*--streams-per-user/;
+  assert.match(String(refused.body["message"]), rule);
+  const codes = (await Promise.all(open)).map(({ code }) => code);
+  assert.deepEqual(codes.toSorted(), [200, 200, 200, 200, 200, 200, 429]);
+  assert.equal((await ask("bob")).code, 200, "those that ended are not counted");
+});
+
 test("a body that is too large is 413, and is in the audit log", async () => {
   await using server = await TestServer.start();
   const { apiVersion, kind } = NAMESPACE;
@@ -130,12 +148,7 @@ test("to apply what is not there, one must be allowed to create it", async () =>
   await using server = await TestServer.start({ users: { bob: BOB } });
   const { apiVersion, kind } = NAMESPACE;
   await put(server.store, { apiVersion, kind, metadata: { name: "default" } });
-  const roles = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: { name: "patches" } };
-  const rules = [{ verbs: ["patch"], apiGroups: [""], resources: ["configmaps"] }];
-  await put(server.store, { ...roles, kind: "ClusterRole", rules } as never);
-  const roleRef = { kind: "ClusterRole", name: "patches" };
-  const subjects = [{ kind: "User", name: "bob" }];
-  await put(server.store, { ...roles, kind: "ClusterRoleBinding", roleRef, subjects } as never);
+  await letAll(server, "patch", ["bob"]);
   const headers = { "content-type": "application/apply-patch+yaml" };
   const body = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } });
   const asked = { method: "PATCH", headers, body };
@@ -145,6 +158,16 @@ test("to apply what is not there, one must be allowed to create it", async () =>
   assert.equal((await server.ask(path, { ...asked, token: "admin" })).code, 201);
   assert.equal((await server.ask(path, { ...asked, token: "bob" })).code, 200);
 });
+
+/** Lets these users do one thing with all ConfigMaps. */
+async function letAll({ store }: TestServer, verb: string, users: readonly string[]) {
+  const of = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: { name: verb } };
+  const rules = [{ verbs: [verb], apiGroups: [""], resources: ["configmaps"] }];
+  await put(store, { ...of, kind: "ClusterRole", rules } as never);
+  const roleRef = { kind: "ClusterRole", name: verb };
+  const subjects = users.map((name) => ({ kind: "User", name }));
+  await put(store, { ...of, kind: "ClusterRoleBinding", roleRef, subjects } as never);
+}
 
 for (const { title, sent } of [
   { title: "a head", sent: "GET / HTTP/1.1\r\nhost: x\r\n" },

@@ -7,6 +7,7 @@ import { checkAllowed } from "./access.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import { actingAs } from "./impersonation.ts";
+import { OpenStreams } from "./open_streams.ts";
 import { Rates } from "./rates.ts";
 
 export interface GateDeps {
@@ -15,6 +16,8 @@ export interface GateDeps {
   readonly audit?: Audit | undefined;
   /** What one user may ask a second; administrators may more. Nothing is no limit. */
   readonly requestsPerSecond?: number | undefined;
+  /** How many answers that go on one user may have open; nothing, or 0, is no limit. */
+  readonly streamsPerUser?: number | undefined;
   /** Paths that anybody may get. */
   readonly isPublic: (path: string) => boolean;
 }
@@ -46,6 +49,7 @@ export class Gate {
   readonly #deps: GateDeps;
   readonly #rates: Rates;
   readonly #failures: Rates;
+  readonly #streams: OpenStreams;
   readonly #passing = new WeakMap<Call, Passing>();
 
   constructor(deps: GateDeps) {
@@ -53,6 +57,7 @@ export class Gate {
     const { requestsPerSecond: perSecond = 0, context } = deps;
     this.#rates = new Rates({ perSecond, burst: perSecond * BURST }, context.clock);
     this.#failures = new Rates(FAILURES, context.clock);
+    this.#streams = new OpenStreams(deps.streamsPerUser ?? 0);
   }
 
   /** Lets a request in, or throws the refusal. */
@@ -74,7 +79,9 @@ export class Gate {
     const passing = this.#passing.get(call);
     if (passing?.caller === undefined) throw unauthorized();
     try {
-      const answer = await act(passing.caller);
+      const { caller } = passing;
+      const whole = await act(caller);
+      const answer = isMaster(caller) ? whole : this.#streams.counted(caller.user, whole);
       this.#end(call, { code: answer.code, reason: undefined });
       const headers = { ...answer.headers, "audit-id": passing.id };
       return { ...answer, headers };
