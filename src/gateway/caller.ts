@@ -34,7 +34,7 @@ export interface AnswerHead {
 
 /** One request's way to one instance: what `Carriers.open` answers with. */
 export interface Carrier {
-  /** Takes a piece of the body for good. False: no more until `Journey.flowing`. */
+  /** A piece of the body. False: it is only lent, and no more follows, until `Journey.flowing`. */
   send(bytes: Buffer): boolean;
   /** The body is whole. Trailers as a flat list of names and values. */
   sendEnd(trailers: readonly string[]): void;
@@ -63,8 +63,11 @@ export interface Journey {
   /** An answer ahead of the answer: 100 to 199, without 101. */
   informed(head: AnswerHead): void;
   answered(head: AnswerHead): void;
-  /** A piece of the answer's body, only lent. False: no more until `Carrier.resume`. */
-  received(bytes: Uint8Array, from: number, to: number): boolean;
+  /**
+   * A piece of the answer's body, lent until this returns. False: no more until `Carrier.resume`,
+   * and it stays lent until then where `isLasting`.
+   */
+  received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean;
   /** The answer is whole. Trailers as a flat list of names and values. */
   ended(trailers: readonly string[]): void;
   /** All that was read at once has been told: what was kept together may go. */
@@ -96,8 +99,8 @@ export interface Caller {
   informed(head: AnswerHead): void;
   /** The answer's head, of this revision. */
   answered(head: AnswerHead, revision: string): void;
-  /** A piece of the answer's body, only lent. False: no more until `Exchange.resume`. */
-  received(bytes: Uint8Array, from: number, to: number): boolean;
+  /** A piece of the answer's body, lent as to `Journey.received`, until `Exchange.resume`. */
+  received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean;
   ended(trailers: readonly string[]): void;
   flush(): void;
   /** The answer cannot be completed, and must not look as if it were. */

@@ -98,7 +98,7 @@ export class Exchange implements Waiter, Journey {
     if (this.#endpoint === undefined && !this.#isDone()) count(tally, CELL.waited, 1);
   }
 
-  /** A piece of the caller's body. False: no more until `Caller.pull`. */
+  /** A piece of the caller's body. False: it is only lent, and no more, until `Caller.pull`. */
   send(bytes: Buffer): boolean {
     if (this.#isIdleLimited) this.#touch();
     this.#bytesIn += bytes.length;
@@ -194,10 +194,10 @@ export class Exchange implements Waiter, Journey {
     this.#caller.answered(head, this.#backend.revision);
   }
 
-  received(bytes: Uint8Array, from: number, to: number): boolean {
+  received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean {
     if (this.#isIdleLimited) this.#touch();
     this.#bytesOut += to - from;
-    return this.#isClosed || this.#caller.received(bytes, from, to);
+    return this.#isClosed || this.#caller.received(bytes, from, to, isLasting);
   }
 
   ended(trailers: readonly string[]): void {

@@ -7,6 +7,7 @@ import type { ClientParts } from "./h1/client_parts.ts";
 import { DateLine } from "./h1/compose.ts";
 import { Facts } from "./h1/facts.ts";
 import { Head } from "./h1/head.ts";
+import { ReadBuffers } from "./h1/read_buffers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Routing } from "./route.ts";
 
@@ -31,7 +32,7 @@ export class Listener {
     this.#parts = {
       ...{ clock, seats, carriers, rules, isSettled, witness, mirrors },
       ...{ head: new Head(), facts: new Facts(), spare: new Head() },
-      dateLine: new DateLine(clock),
+      ...{ dateLine: new DateLine(clock), buffers: new ReadBuffers() },
       isClosing: () => this.#isClosing,
     };
   }

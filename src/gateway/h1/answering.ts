@@ -31,6 +31,7 @@ export class Answering {
   #isFree = true;
   /** What the body goes through on its way, such as a compression. */
   #through: Transform | undefined;
+  #taken: (() => void) | undefined;
 
   constructor(socket: Socket, dateLine: DateLine, writer: Writer) {
     this.#socket = socket;
@@ -68,10 +69,10 @@ export class Answering {
     this.flush();
   }
 
-  /** A piece of the body, only lent. False: the client is slower. */
-  body(bytes: Buffer, from: number, to: number): boolean {
+  /** A piece of the body, lent as to `Caller.received`. False: the client is slower. */
+  body(bytes: Buffer, from: number, to: number, isLasting: boolean): boolean {
     const through = this.#through;
-    if (through === undefined) return this.#write(bytes, from, to);
+    if (through === undefined) return this.#write(bytes, from, to, isLasting);
     const isRoom = through.write(Buffer.from(bytes.subarray(from, to)));
     if (!isRoom) through.once("drain", () => this.#writer.more());
     return isRoom;
@@ -104,7 +105,7 @@ export class Answering {
     this.#through?.destroy();
   }
 
-  #write(bytes: Buffer, from: number, to: number): boolean {
+  #write(bytes: Buffer, from: number, to: number, isLasting: boolean): boolean {
     const way = this.#way;
     if (way === "empty") return true;
     const length = to - from;
@@ -113,16 +114,20 @@ export class Answering {
     if (length <= SMALL_BYTES) {
       this.#text += textOf(bytes, from, to);
       if (isChunked) this.#text += CRLF;
-      return this.#text.length <= SMALL_BYTES * 4 || this.flush();
+      return this.#text.length <= SMALL_BYTES * 4 ? this.#isFree : this.flush();
     }
     const socket = this.#socket;
+    this.#taken ??= () => {
+      if (!this.#isFree && socket.writableLength === 0) this.drained();
+    };
+    const piece = bytes.subarray(from, to);
     socket.cork();
     this.flush();
-    const isFree = socket.write(Buffer.from(bytes.subarray(from, to)));
+    socket.write(isLasting ? piece : Buffer.from(piece), this.#taken);
     socket.uncork();
     if (isChunked) this.#text = CRLF;
-    this.#isFree = isFree;
-    return isFree;
+    this.#isFree = socket.writableLength === 0;
+    return this.#isFree;
   }
 
   #end(trailers: readonly string[]): void {
@@ -153,8 +158,8 @@ export class Answering {
   #put(through: Transform): void {
     this.#through = through;
     through.on("data", (bytes: Buffer) => {
-      this.#write(bytes, 0, bytes.length);
-      if (!this.flush()) through.pause();
+      const isFree = this.#write(bytes, 0, bytes.length, true);
+      if (!this.flush() || !isFree) through.pause();
     });
     through.on("error", () => this.#writer.cut());
     through.on("end", () => {

@@ -6,14 +6,14 @@ import { isWord, lowered, wordOf } from "./bytes.ts";
 import { Facts } from "./facts.ts";
 import { Framing, type Sink } from "./framing.ts";
 import { BAD, Head, INCOMPLETE } from "./head.ts";
+import { ReadBuffer, ReadBuffers } from "./read_buffers.ts";
 
 /** What all channels of a worker use in turn: each is done with it when its turn ends. */
 export interface Shared {
   readonly head: Head;
   readonly facts: Facts;
   readonly spare: Head;
-  /** All reads go here: who keeps something of it makes a copy. */
-  readonly buffer: Buffer;
+  readonly buffers: ReadBuffers;
 }
 
 export interface ChannelOptions {
@@ -34,13 +34,11 @@ export interface H1Answer extends AnswerHead {
 const IDEMPOTENT: ReadonlySet<string> = new Set([
   ...["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"],
 ]);
-const READ_BYTES = 64 * 1024;
 const STREAMS = ["text/event-stream", "application/grpc", "application/connect+"].map(wordOf);
 const CRLF = "\r\n";
 
 export function makeShared(): Shared {
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  return { head: new Head(), facts: new Facts(), spare: new Head(), buffer };
+  return { head: new Head(), facts: new Facts(), spare: new Head(), buffers: new ReadBuffers() };
 }
 
 /**
@@ -51,6 +49,8 @@ export class Channel implements Carrier, Sink, H1Answer {
   readonly #options: ChannelOptions;
   readonly #socket: Socket;
   readonly #framing: Framing;
+  readonly #buffer: ReadBuffer;
+  #flowing: (() => void) | undefined;
   #journey: Journey | undefined;
   #outgoing: Outgoing | undefined;
   /** What has come of a head that is not whole. */
@@ -75,11 +75,11 @@ export class Channel implements Carrier, Sink, H1Answer {
     const { endpoint, shared } = options;
     this.#framing = new Framing(shared.spare);
     const { host, port } = endpoint;
-    const callback = (length: number) => this.#read(length);
-    const onread = { buffer: shared.buffer, callback };
+    this.#buffer = new ReadBuffer(shared.buffers);
+    const callback = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);
+    const onread = { buffer: () => this.#buffer.next(), callback };
     this.#socket = connect({ host, port, noDelay: true, onread });
     this.#socket.on("connect", () => this.#connected());
-    this.#socket.on("drain", () => this.#journey?.flowing());
     this.#socket.on("end", () => this.#ended());
     this.#socket.on("error", (error) => {
       this.#error ??= error;
@@ -125,13 +125,18 @@ export class Channel implements Carrier, Sink, H1Answer {
     this.#isBodyTaken = true;
     const { isChunked } = this.#outgoing as Outgoing;
     const socket = this.#socket;
-    if (!isChunked) return socket.write(bytes);
-    socket.cork();
-    socket.write(bytes.length.toString(16) + CRLF, "latin1");
-    socket.write(bytes);
-    const isFree = socket.write(CRLF, "latin1");
-    socket.uncork();
-    return isFree;
+    this.#flowing ??= () => {
+      if (socket.writableLength === 0) this.#journey?.flowing();
+    };
+    if (!isChunked) socket.write(bytes, this.#flowing);
+    else {
+      socket.cork();
+      socket.write(bytes.length.toString(16) + CRLF, "latin1");
+      socket.write(bytes);
+      socket.write(CRLF, "latin1", this.#flowing);
+      socket.uncork();
+    }
+    return socket.writableLength === 0;
   }
 
   sendEnd(trailers: readonly string[]): void {
@@ -161,11 +166,10 @@ export class Channel implements Carrier, Sink, H1Answer {
     this.#journey?.connected();
   }
 
-  /** The bytes are in the shared buffer. Answers whether reading goes on. */
-  #read(length: number): boolean {
-    const { buffer } = this.#options.shared;
+  /** Answers whether reading goes on. */
+  #read(bytes: Buffer, length: number): boolean {
     if (this.#tunnel !== undefined) {
-      this.#tunnel(Buffer.from(buffer.subarray(0, length)));
+      this.#tunnel(Buffer.from(bytes.subarray(0, length)));
       return true;
     }
     const journey = this.#journey;
@@ -174,8 +178,11 @@ export class Channel implements Carrier, Sink, H1Answer {
       this.#socket.destroy();
       return true;
     }
-    this.#feed(buffer, length);
+    this.#feed(bytes, length);
     journey.flush();
+    if (this.#journey !== undefined && this.#isAnswered) {
+      this.#buffer.begin(this.bodyBytes, this.#framing.bytesRead);
+    }
     return true;
   }
 
@@ -265,7 +272,8 @@ export class Channel implements Carrier, Sink, H1Answer {
 
   /** Of the sink: a piece of the answer's body. */
   take(bytes: Buffer, from: number, to: number): void {
-    if (this.#journey?.received(bytes, from, to) === false) this.pause();
+    const isLasting = this.#buffer.isLasting(bytes);
+    if (this.#journey?.received(bytes, from, to, isLasting) === false) this.pause();
   }
 
   #upgrade(first: Buffer): void {
@@ -295,6 +303,7 @@ export class Channel implements Carrier, Sink, H1Answer {
     this.#journey = undefined;
     journey.flush();
     journey.over("answered", undefined);
+    this.#buffer.end(!this.#isPaused);
     this.resume();
     if (isClean && this.#isKept && this.#isBodySent && !this.#socket.destroyed) {
       this.#options.idle(this);

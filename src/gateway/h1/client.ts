@@ -17,6 +17,7 @@ import type { ClientOptions, ClientParts } from "./client_parts.ts";
 import { askedOf, onCourse } from "./coursing.ts";
 import { Intake, type Reader } from "./intake.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
+import { readInto } from "./read_into.ts";
 import { refusalText, wantsJson } from "./refusing.ts";
 
 /**
@@ -56,13 +57,14 @@ export class Client implements Caller, Reader, Writer {
     this.deadlines = new Deadlines(parts.clock, (limit) => this.#expire(limit));
     this.#intake = new Intake(socket, parts, this);
     this.#answering = new Answering(socket, parts.dateLine, this);
-    socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    const take = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);
+    readInto(socket, () => this.#intake.buffer(), take);
     socket.on("drain", () => this.#drained());
     socket.on("end", () => this.#clientEnded());
     socket.on("error", () => {});
     socket.on("close", () => this.#socketClosed());
     this.deadlines.set("head", LIMITS.headMs);
-    if (first.length > 0) this.#read(first);
+    if (first.length > 0) this.#read(first, first.length);
   }
 
   /** Whoever has begun to send a request is not idle. */
@@ -174,8 +176,8 @@ export class Client implements Caller, Reader, Writer {
     this.#isLast = this.#answering.begin(answer as H1Answer, asking, parts);
   }
 
-  received(bytes: Uint8Array, from: number, to: number): boolean {
-    return this.#isFree(this.#answering.body(bytes as Buffer, from, to));
+  received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean {
+    return this.#isFree(this.#answering.body(bytes as Buffer, from, to, isLasting));
   }
 
   ended(trailers: readonly string[]): void {
@@ -241,9 +243,9 @@ export class Client implements Caller, Reader, Writer {
     }
   }
 
-  #read(bytes: Buffer): void {
-    if (this.#tunnel === undefined) this.#intake.read(bytes);
-    else this.#tunnel.fromClient(bytes);
+  #read(bytes: Buffer, length: number): void {
+    if (this.#tunnel === undefined) this.#intake.read(bytes, length);
+    else this.#tunnel.fromClient(Buffer.from(bytes.subarray(0, length)));
   }
 
   #begin(asking: Asking): void {

@@ -5,9 +5,11 @@ import type { Routing } from "../route.ts";
 import type { AskingParts } from "./asking.ts";
 import type { Client } from "./client.ts";
 import type { DateLine } from "./compose.ts";
+import type { ReadBuffers } from "./read_buffers.ts";
 
 /** What all connections of clients of a worker have in common. */
 export interface ClientParts extends ExchangeParts, AskingParts, Routing {
+  readonly buffers: ReadBuffers;
   readonly clock: Clock;
   /** The worker ends: each answer is the last of its connection. */
   readonly isClosing: () => boolean;

@@ -6,6 +6,7 @@ import { CORPUS } from "./corpus.ts";
 import { Facts } from "./facts.ts";
 import { Head } from "./head.ts";
 import { Intake, type Reader } from "./intake.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 
 /** One request as a parser has read it, to its last byte. */
 export interface Message {
@@ -43,11 +44,14 @@ const KNOWN: ReadonlySet<string> = new Set(
 /** Reads bytes as a connection of the gateway does, in these pieces. */
 export function ourReading(pieces: readonly Buffer[]): Reading {
   const reader = new Recorder();
-  for (const piece of pieces) reader.intake.read(piece);
+  for (const piece of pieces) reader.intake.read(piece, piece.length);
   return reader;
 }
 
-const SHARED = { head: new Head(), facts: new Facts(), spare: new Head() };
+const SHARED = {
+  ...{ head: new Head(), facts: new Facts(), spare: new Head() },
+  buffers: new ReadBuffers(),
+};
 const SEEN = new Seen("192.0.2.1", false);
 
 class Recorder implements Reader, Reading {

@@ -6,6 +6,7 @@ import { Framing, type Sink } from "./framing.ts";
 import { BAD, type Head, INCOMPLETE } from "./head.ts";
 import { Kept } from "./kept.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
+import { ReadBuffer, type ReadBuffers } from "./read_buffers.ts";
 import { isWorthReading, skipEmptyLine } from "./scan.ts";
 
 /** Who acts on what is read, and says when it cannot. */
@@ -33,6 +34,7 @@ export interface IntakeParts {
   readonly head: Head;
   /** For trailers. */
   readonly spare: Head;
+  readonly buffers: ReadBuffers;
 }
 
 /** Reads the requests of one connection, as far as somebody acts on them; the rest waits. */
@@ -42,6 +44,9 @@ export class Intake implements Sink {
   readonly #reader: Reader;
   readonly #framing: Framing;
   readonly #kept = new Kept();
+  readonly #buffer: ReadBuffer;
+  /** Of the body; -1 when nobody knows ahead. */
+  #bodyBytes = 0;
   /** How far what is kept was looked through for the end of a head. */
   #scanned = 0;
   #isTaking = false;
@@ -54,6 +59,7 @@ export class Intake implements Sink {
     this.#head = parts.head;
     this.#reader = reader;
     this.#framing = new Framing(parts.spare);
+    this.#buffer = new ReadBuffer(parts.buffers);
   }
 
   get isEmpty(): boolean {
@@ -70,19 +76,27 @@ export class Intake implements Sink {
   }
 
   startBody({ isChunked, bodyLength }: Asking): void {
+    this.#bodyBytes = bodyLength;
     if (isChunked) this.#framing.startChunks();
     else this.#framing.startLength(bodyLength);
   }
 
-  read(bytes: Buffer): void {
+  /** What the socket is to read into. */
+  buffer(): Buffer {
+    return this.#buffer.next();
+  }
+
+  /** So much has come at the beginning of `bytes`, which are only lent. */
+  read(bytes: Buffer, length: number): void {
     if (this.#isOver) return;
     if (this.#kept.length > 0) {
-      this.#kept.append(bytes);
+      this.#kept.append(bytes.subarray(0, length));
       if (!this.#isTaking) this.#takeKept();
       return;
     }
-    const length = this.#take(bytes);
-    if (length < bytes.length) this.#kept.append(length === 0 ? bytes : bytes.subarray(length));
+    const taken = this.#take(bytes, length);
+    if (!this.#framing.isDone) this.#buffer.begin(this.#bodyBytes, this.#framing.bytesRead);
+    if (taken < length) this.#kept.append(bytes.subarray(taken, length));
     this.#settle();
   }
 
@@ -109,13 +123,15 @@ export class Intake implements Sink {
 
   /** Of the sink. */
   take(bytes: Buffer, from: number, to: number): void {
-    const isWhole = from === 0 && to === bytes.length;
-    const isFree = this.#reader.bodyPiece(isWhole ? bytes : bytes.subarray(from, to));
+    const piece = bytes.subarray(from, to);
+    const isLasting = this.#buffer.isLasting(bytes);
+    const isFree = this.#reader.bodyPiece(isLasting ? piece : Buffer.from(piece));
     if (!isFree) this.#isHeld = true;
   }
 
   #takeKept(): void {
-    const length = this.#take(this.#kept.bytes);
+    const { bytes } = this.#kept;
+    const length = this.#take(bytes, bytes.length);
     // Whoever stops the reading has what was kept.
     if (this.#isOver) return;
     this.#kept.drop(length);
@@ -131,12 +147,12 @@ export class Intake implements Sink {
   }
 
   /** Reads as much as can be acted on now; answers with how much that was. */
-  #take(bytes: Buffer): number {
+  #take(bytes: Buffer, to: number): number {
     this.#isTaking = true;
-    const to = bytes.length;
     let at = 0;
     while (at < to && !this.#isOver && !this.#isHeld) {
-      const next = this.#framing.isDone ? this.#takeHead(bytes, at) : this.#takeBody(bytes, at);
+      const isHead = this.#framing.isDone;
+      const next = isHead ? this.#takeHead(bytes, at, to) : this.#takeBody(bytes, at, to);
       if (next < 0) break;
       at = next;
     }
@@ -145,10 +161,9 @@ export class Intake implements Sink {
   }
 
   /** Answers with where the head ends. */
-  #takeHead(bytes: Buffer, from: number): number {
+  #takeHead(bytes: Buffer, from: number, to: number): number {
     const reader = this.#reader;
     if (!reader.isReady) return INCOMPLETE;
-    const to = bytes.length;
     const isWorth = this.#scanned === 0 || isWorthReading(bytes, from + this.#scanned, to);
     // Half an empty line in front of a head.
     if (to - from === 1 && bytes[from] === CR) return INCOMPLETE;
@@ -170,22 +185,24 @@ export class Intake implements Sink {
     return end;
   }
 
-  #takeBody(bytes: Buffer, from: number): number {
+  #takeBody(bytes: Buffer, from: number, to: number): number {
     const reader = this.#reader;
     const framing = this.#framing;
     if (reader.isBodyHeld) {
       this.#isHeld = true;
       return INCOMPLETE;
     }
-    const end = framing.feed(bytes, from, bytes.length, this);
+    const end = framing.feed(bytes, from, to, this);
     const isLong = framing.bytesRead > LIMITS.bodyBytesMax;
     if (end === BAD || isLong) {
       this.#isOver = true;
       reader.bodyBad(end === BAD ? framing.problem : PROBLEMS.bodyBytes);
       return BAD;
     }
-    if (framing.isDone) reader.bodyEnded(framing.trailers);
-    else reader.bodyGoing();
+    if (framing.isDone) {
+      this.#buffer.end(!this.#isHeld);
+      reader.bodyEnded(framing.trailers);
+    } else reader.bodyGoing();
     return end;
   }
 }

@@ -16,12 +16,6 @@ export class Kept {
   }
 
   append(bytes: Buffer): void {
-    if (this.length === 0) {
-      this.#store = bytes;
-      this.#from = 0;
-      this.#to = bytes.length;
-      return;
-    }
     if (this.#to + bytes.length > this.#store.length) this.#grow(bytes.length);
     bytes.copy(this.#store, this.#to);
     this.#to += bytes.length;
@@ -43,10 +37,10 @@ export class Kept {
     return bytes;
   }
 
-  /** A store of our own, for what was given may be the end of something else. */
+  /** The first time as much as there is, for most never get more. */
   #grow(more: number): void {
     const { length } = this;
-    const store = Buffer.allocUnsafe(Math.max(LEAST, 2 * (length + more)));
+    const store = Buffer.allocUnsafe(length === 0 ? more : Math.max(LEAST, 2 * (length + more)));
     this.#store.copy(store, 0, this.#from, this.#to);
     this.#store = store;
     this.#from = 0;

@@ -56,7 +56,8 @@ export class StreamCarrier implements Carrier {
   send(bytes: Buffer): boolean {
     if (!this.#isBegun) this.#errand.bodyBegan();
     this.#isBegun = true;
-    return this.#errand.body.write(bytes);
+    // It is only lent, and Node keeps what it has not sent yet.
+    return this.#errand.body.write(Buffer.from(bytes));
   }
 
   sendEnd(trailers: readonly string[]): void {
@@ -88,7 +89,7 @@ export class StreamCarrier implements Carrier {
     journey.flush();
     body.on("error", () => {});
     body.on("data", (bytes: Buffer) => {
-      if (!journey.received(bytes, 0, bytes.length)) body.pause();
+      if (!journey.received(bytes, 0, bytes.length, true)) body.pause();
       journey.flush();
     });
     body.on("end", () => {

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { request } from "node:http";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { after, before, test } from "node:test";
+import { type Chance, seededChance, systemChance } from "../../base/chance.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Fleet } from "../fleet.ts";
+import type { Address } from "../front.ts";
+import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "../rig.ts";
+import { Answering } from "./answering.ts";
+import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
+import type { H1Answer } from "./channel.ts";
+import { DateLine } from "./compose.ts";
+import { Facts } from "./facts.ts";
+import { Head } from "./head.ts";
+import { readInto } from "./read_into.ts";
+
+const BODIES = 24;
+const BYTES_MAX = 3_000_000;
+const rig = new Rig();
+const cleanup = new AsyncDisposableStack();
+let fleet: Fleet;
+let address: Address;
+
+before(async () => {
+  fleet = await rig.start();
+  assert(fleet.address !== undefined);
+  address = fleet.address;
+});
+
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+  await cleanup[Symbol.asyncDispose]();
+});
+
+async function serve(name: string, handler: Handler): Promise<string> {
+  const id = `default/${name}`;
+  const instance = cleanup.use(await Instance.start(id, handler));
+  await fleet.putBackend(backendOf(id, [instance]));
+  await fleet.putRoute(routeOf(`${name}.localhost`, { [id]: 100 }));
+  return `${name}.localhost`;
+}
+
+test("a socket that was accepted reads into the buffer that it is given", async () => {
+  const buffer = Buffer.alloc(8);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const server = createServer((socket) => {
+    const take = (length: number, bytes: Uint8Array) => {
+      resolve(`${bytes === buffer ? "" : "not "}here: ${bytes.subarray(0, length)}`);
+    };
+    readInto(socket, () => buffer, take);
+    socket.resume();
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  client.write("word");
+  assert.equal(await promise, "here: word");
+  client.destroy();
+  server.close();
+});
+
+test("many bodies at once, long and short, come back as they went, whoever is slow", async () => {
+  const seed = Math.floor(systemChance.fraction() * 2 ** 31);
+  const chance = seededChance(seed);
+  const host = await serve("echo", (req, res) => {
+    const length = req.headers["content-length"];
+    if (length !== undefined && req.headers["x-chunked"] === undefined) {
+      res.setHeader("content-length", length);
+    }
+    req.on("data", (piece: Buffer) => {
+      // Both ways are held up now and then.
+      if (!res.write(piece) || chance.fraction() < 0.1) pause(req, chance);
+    });
+    req.on("end", () => res.end());
+  });
+  const sent = Array.from({ length: BODIES }, () => bodyOf(chance));
+  const got = await Promise.all(sent.map((body) => echoed(host, body, chance)));
+  assert.deepEqual(got, sent.map(digest), `seed ${seed}`);
+});
+
+function pause(stream: { pause(): unknown; resume(): unknown }, chance: Chance): void {
+  stream.pause();
+  systemClock.after(chance.fraction() * 5, () => void stream.resume());
+}
+
+/** Of any length, with no two pieces alike. */
+function bodyOf(chance: Chance): Buffer {
+  const body = Buffer.alloc(Math.floor(chance.fraction() ** 3 * BYTES_MAX));
+  let word = Math.floor(chance.fraction() * 2 ** 31);
+  for (let at = 0; at + 4 <= body.length; at += 4) {
+    word = (Math.imul(word, 1_664_525) + 1_013_904_223) | 0;
+    body.writeInt32LE(word, at);
+  }
+  return body;
+}
+
+function digest(body: Buffer): string {
+  return `${body.length} ${createHash("sha256").update(body).digest("hex")}`;
+}
+
+function echoed(host: string, body: Buffer, chance: Chance): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const isChunked = chance.fraction() < 0.5;
+  const headers = { host, ...(!isChunked && { "content-length": body.length }) };
+  const back = chance.fraction() < 0.5 ? { "x-chunked": "yes" } : {};
+  const to = { ...address, method: "POST", agent: false, headers: { ...headers, ...back } };
+  const sent = request(to, (res) => {
+    const pieces: Buffer[] = [];
+    res.on("data", (piece: Buffer) => {
+      pieces.push(piece);
+      if (chance.fraction() < 0.2) pause(res, chance);
+    });
+    res.on("end", () => resolve(digest(Buffer.concat(pieces))));
+    res.on("error", reject);
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  return promise;
+}
+
+test("an answer that waits for its client is not touched by others meanwhile", async () => {
+  const host = await serve("sizes", (req, res) => {
+    const [, size, letter = ""] = (req.url ?? "").split("/");
+    res.end(Buffer.alloc(Number(size), letter));
+  });
+  using slow = new RawClient(address);
+  // More than the kernel takes, of bodies that are read into either buffer.
+  const wanted = Array.from({ length: 120 }, (_, at) => [50_000, 200_000][at % 2] ?? 0);
+  for (const [at, size] of wanted.entries()) {
+    const last = at === wanted.length - 1 ? "Connection: close" : "X: y";
+    slow.say(`GET /${size}/a HTTP/1.1`, `Host: ${host}`, last, "", "");
+  }
+  await slow.hears("200 OK");
+  slow.socket.pause();
+  for (let round = 0; round < 50; round += 1) {
+    const others = [50_000, 200_000].map((size) => ask(address, { host, path: `/${size}/b` }));
+    for (const { body } of await Promise.all(others)) assert(!body.includes("a"));
+  }
+  slow.socket.resume();
+  await until("it has all", () => slow.isClosed);
+  const bodies = slow.heard.split(/HTTP.1.1 200[\s\S]*?\r\n\r\n/).slice(1);
+  const isWhole = bodies.map((body, at) => body === "a".repeat(wanted[at] ?? 0));
+  assert.deepEqual(
+    isWhole,
+    Array.from({ length: wanted.length }, () => true),
+  );
+});
+
+test("a client that takes nothing is waited for, however small the pieces are", async () => {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const server = createServer(resolve);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1").pause();
+  const socket = await promise;
+  cleanup.defer(() => {
+    socket.destroy();
+    client.destroy();
+    server.close();
+  });
+  const writer = { more() {}, whole() {}, cut() {} };
+  const answering = new Answering(socket, new DateLine(systemClock), writer);
+  const { answer, asking } = readBoth();
+  answering.begin(answer, asking, { revision: "r", isLast: false, onAnswer: undefined });
+  const piece = Buffer.alloc(4_000);
+  for (let count = 0; count < 20_000; count += 1) {
+    const isFree = answering.body(piece, 0, piece.length, false);
+    if (!answering.flush() && !isFree) break;
+  }
+  const { writableLength } = socket;
+  assert(writableLength < 1e6, `${writableLength} bytes wait for it`);
+});
+
+/** A request, and the head of a long answer to it. */
+function readBoth(): { readonly answer: H1Answer; readonly asking: Asking } {
+  const parts = { head: new Head(), facts: new Facts(), spare: new Head() };
+  const request = Buffer.from("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
+  parts.head.readRequest(request, 0, request.length);
+  const asking = askingOf(parts, new Seen("192.0.2.1", false));
+  assert(!isProblem(asking));
+  const head = new Head();
+  const facts = new Facts();
+  const said = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+  head.readAnswer(said, 0, said.length);
+  facts.read(head, false);
+  const rawHeaders = () => head.rawHeaders();
+  return {
+    answer: { head, facts, code: 200, isStream: false, bodyBytes: 1e8, rawHeaders },
+    asking,
+  };
+}
