@@ -178,20 +178,53 @@ test("§4.5: what is not ready yet is waited for, and what failed is not", async
   assert.deepEqual(world.gateway.splitOf(MAIN), { "default/site-00001": 100 });
 });
 
-test("ERR-9, ERR-15: while the gateway lags, the status tells the split that is", async () => {
+test("ERR-9: a shift that the gateway does not follow fails in time, and heals", async () => {
   await using world = await routed();
   await configure(world, { image: "example.com/site:2" });
   await setTraffic(world, split(75));
   world.gateway.isDown = true;
   await setTraffic(world, split(50));
-  const slow = "Unknown Uninitialized: worker 1 has not confirmed in time";
-  assert.equal(ready(world), slow);
+  const why = "worker 1 has not confirmed in time";
+  assert.equal(ready(world), `Unknown Uninitialized: ${why}`);
   const shares = () => world.get(ROUTE, "site").status?.traffic?.map(({ percent }) => percent);
-  assert.deepEqual(shares(), [75, 25]);
+  world.pass(119);
+  await world.settle();
+  assert.deepEqual([ready(world), shares()], [`Unknown Uninitialized: ${why}`, [75, 25]]);
+  world.pass(1);
+  await world.settle();
+  const late = `Unable to update traffic split for more than 120 seconds: ${why}`;
+  const failed = `False ProgressDeadlineExceeded: ${late}`;
+  assert.deepEqual([ready(world), shares()], [failed, [75, 25]]);
+  world.pass(600);
+  await world.settle();
+  assert.equal(ready(world), failed);
   world.gateway.isDown = false;
   world.pass(1);
   await world.settle();
   assert.deepEqual([ready(world), shares()], ["True", [50, 50]]);
+});
+
+test("ERR-15: a gateway that never served a Route is told of by its reason, and heals", async () => {
+  await using world = await routed();
+  await configure(world, {
+    template: { annotations: { "autoscaling.knative.dev/min-scale": "1" } },
+  });
+  world.gateway.isDown = true;
+  const traffic = [{ configurationName: "site", percent: 100 }];
+  await world.client.create(routeOf("also", { traffic }));
+  await world.settle();
+  const why = "worker 1 has not confirmed in time";
+  const also = () => told(world.get(ROUTE, "also"));
+  assert.equal(also()["Ready"], `Unknown Uninitialized: ${why}`);
+  world.pass(120);
+  await world.settle();
+  const never = `False NoIngress: Unable to serve "also": ${why}`;
+  assert.deepEqual([also()["IngressReady"], also()["Ready"]], [never, never]);
+  assert.equal(also()["AllTrafficAssigned"], "True");
+  world.gateway.isDown = false;
+  world.pass(1);
+  await world.settle();
+  assert.equal(also()["Ready"], "True");
 });
 
 test("traffic moves to a Revision at rest only when it has an instance again", async () => {

@@ -40,6 +40,7 @@ import { keyIn } from "./references.ts";
 import { rolledOut } from "./rollout.ts";
 import { secure } from "./secure.ts";
 import { judge, type SendBackDeps } from "./send_back.ts";
+import { notFollowed } from "./stuck.ts";
 import { type Listers, resolveTargets } from "./targets.ts";
 import type { RouteTls } from "./tls.ts";
 import type { Trials } from "./trials.ts";
@@ -153,7 +154,7 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const programmed =
     traffic === undefined || shaped === undefined
       ? pending("IngressNotConfigured", "Ingress has not yet been reconciled.", INGRESS)
-      : await program(route, { traffic, shaped, ...parts });
+      : await program(route, { traffic, shaped, nowMs, ...parts });
   const ingress = taken ?? programmed;
   // Until every worker has confirmed the new table, the old one may still be answering.
   const isServed = programmed.status === "True";
@@ -226,6 +227,7 @@ interface Programming {
   readonly mapped: readonly string[];
   readonly https: HttpsSpec | undefined;
   readonly gateway: Gateway;
+  readonly nowMs: number;
 }
 
 /** IngressReady: whether every worker of the gateway serves the Route like this. */
@@ -241,9 +243,9 @@ async function program(route: Route, programming: Programming): Promise<Conditio
     if (isReason(thrown, "AlreadyExists")) return failed("HostTaken", thrown.message, INGRESS);
     // Requests went to a Revision that is gone, and there is nowhere else for them to go.
     const isOver = isReason(thrown, "NotFound") && assigned.status !== "True";
-    if (isOver || isReason(thrown, "ServiceUnavailable"))
-      return pending("Uninitialized", thrown.message, INGRESS);
-    throw thrown;
+    if (isOver) return pending("Uninitialized", thrown.message, INGRESS);
+    if (!isReason(thrown, "ServiceUnavailable")) throw thrown;
+    return notFollowed(route, thrown.message, programming.nowMs);
   }
 }
 
