@@ -43,7 +43,7 @@ test("R1, R8: requests of one client on one connection are routed one by one", a
   assert(ports.size <= 1, "it was one connection");
 });
 
-test("R5: shares are those of the Route, whatever the number of instances behind each", async () => {
+test("R5: shares are those of the Route, however many instances are behind each", async () => {
   const host = "shares.localhost";
   await fleet.putRoute(routeOf(host, { [OLD]: 80, [NEW]: 20 }));
   const asked = Array.from({ length: 200 }, () => ask(fleet.address, { host }));
@@ -51,7 +51,7 @@ test("R5: shares are those of the Route, whatever the number of instances behind
   assert.equal(bodies.filter((body) => body === "new").length, 40);
 });
 
-test("R6, R7: a request waits for the Revision it was drawn for, while the split moves on", async () => {
+test("R6, R7: a request waits for the Revision drawn for it, though the split moves", async () => {
   const host = "waits.localhost";
   const cold = "default/cold-00001";
   const woken: string[] = [];

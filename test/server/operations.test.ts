@@ -26,7 +26,9 @@ before(async () => {
     { apiGroups, resources: ["services"], verbs: ["get", "list", "create", "update", "delete"] },
     { apiGroups, resources: ["configurations", "routes", "revisions"], verbs: ["get", "list"] },
   ];
-  await put(store, { ...role, metadata: { name: "developer" }, rules } as Parameters<typeof put>[1]);
+  await put(store, { ...role, metadata: { name: "developer" }, rules } as Parameters<
+    typeof put
+  >[1]);
   await bind("developer", "dev");
   await bind(IMPORTER, "ida");
 });

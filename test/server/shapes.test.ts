@@ -92,7 +92,7 @@ test("§10.5 #8: GET revisions/{name} is NotFound where there is none", async ()
   assert.deepEqual([none.code, kind, reason, details.name], [404, "Status", "NotFound", "none"]);
 });
 
-test("§10.5 #9: POST services makes one, filled in, with its authors and one generation", async () => {
+test("§10.5 #9: POST services makes one, filled in, with its authors, generation 1", async () => {
   const answer = await post("services", bodyOf("services", "posted"));
   const { metadata, spec, status } = read(answer);
   assert.deepEqual([answer.code, metadata.generation, status], [201, 1, undefined]);
@@ -105,7 +105,7 @@ test("§10.5 #9: POST services makes one, filled in, with its authors and one ge
   assert.deepEqual([again.code, read(again).reason], [409, "AlreadyExists"]);
 });
 
-test("§10.5 #10: PUT services/{name} replaces the whole, and a stale one is a Conflict", async () => {
+test("§10.5 #10: PUT services/{name} replaces all, and a stale one is a Conflict", async () => {
   const made = read(await post("services", bodyOf("services", "put")));
   const same = await put("services/put", { ...bodyOf("services", "put"), metadata: made.metadata });
   assert.deepEqual([same.code, read(same).metadata.generation], [200, 1], "nulls change nothing");
@@ -185,7 +185,10 @@ test("W3: with no version a watch begins with what there is, and tells of a dele
   );
   await remove("services/short", JSON.stringify(OPTIONS));
   const from = `${selected}&resourceVersion=${metadata.resourceVersion}`;
-  assert.deepEqual((await watched(from)).map(({ type }) => type), ["DELETED"]);
+  assert.deepEqual(
+    (await watched(from)).map(({ type }) => type),
+    ["DELETED"],
+  );
 });
 
 const PATCHES = {

@@ -30,7 +30,10 @@ after(async () => {
 async function push(name: string, command: readonly string[]): Promise<void> {
   const config = { Cmd: [...command], Labels: { "varve.dev/runtime": "process" } };
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  registry.add(name, await makeTestImage({ layers: [{ "app.mjs": SERVER }], config, architecture }));
+  registry.add(
+    name,
+    await makeTestImage({ layers: [{ "app.mjs": SERVER }], config, architecture }),
+  );
 }
 
 async function deploy(name: string): Promise<void> {

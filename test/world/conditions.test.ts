@@ -73,7 +73,11 @@ test("C1: conditions are a list by type, with the fields of the API and no other
     const types = conditions.map(({ type }) => type);
     assert.equal(new Set(types).size, types.length, `${name}: a type is told once`);
     for (const condition of conditions) {
-      assert.deepEqual(Object.keys(condition).filter((it) => !fields.includes(it)), [], name);
+      assert.deepEqual(
+        Object.keys(condition).filter((it) => !fields.includes(it)),
+        [],
+        name,
+      );
       const { status, reason = "", lastTransitionTime = "", severity = "" } = condition;
       assert(status in WORDS && ["", "Warning", "Info"].includes(severity), name);
       assert.match(reason, /^([A-Z][A-Za-z0-9]*)?$/, `${name}: one CamelCase word`);
@@ -104,11 +108,10 @@ test("C2: every kind has a Ready that sums up, of no severity", () => {
 });
 
 test("C3: what is at work is Unknown, what is done True, and False what has failed", () => {
-  const of = (kind: Kind, name: string) => {
-    return conditionOf((world.get(kind, name) as Said).status, "Ready")?.status;
-  };
   assert.deepEqual(
-    ["slow", "built", "limited", "crashing", "lost"].map((name) => of(SERVICE, name)),
+    ["slow", "built", "limited", "crashing", "lost"].map((name) => {
+      return conditionOf(world.get(SERVICE, name).status, "Ready")?.status;
+    }),
     ["Unknown", "Unknown", "True", "False", "False"],
   );
 });
@@ -142,11 +145,13 @@ test("C6: types are good news when they hold, few to a kind, and Active is Info"
       if (type === "Active") assert.equal(severity, "Info", name);
     }
   }
-  const bad = [...types].filter((type) => /Fail|Error|Missing|Dropped|Lost|Late|^No[A-Z]/.test(type));
+  const bad = [...types].filter((type) =>
+    /Fail|Error|Missing|Dropped|Lost|Late|^No[A-Z]/.test(type),
+  );
   assert.deepEqual(bad, []);
 });
 
-test("C7: the generation counts changes of spec, and the status says which it is about", async () => {
+test("C7: the generation counts changes of spec, and the status says which it means", async () => {
   for (const { name, generation, status } of all()) {
     assert.equal(status.observedGeneration, generation, name);
   }

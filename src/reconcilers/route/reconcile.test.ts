@@ -204,7 +204,7 @@ test("ERR-9: a shift that the gateway does not follow fails in time, and heals",
   assert.deepEqual([ready(world), shares()], ["True", [50, 50]]);
 });
 
-test("ERR-15: a gateway that never served a Route is told of by its reason, and heals", async () => {
+test("ERR-15: a gateway that never served a Route is told of by reason, and heals", async () => {
   await using world = await routed();
   await configure(world, {
     template: { annotations: { "autoscaling.knative.dev/min-scale": "1" } },
