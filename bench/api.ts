@@ -3,6 +3,8 @@
  * reads, lists, durable writes, watches, memory and a start with 100,000 objects. The clients are
  * this process, and the same for both: what they cost is in both, and brings ratios nearer to 1.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -154,6 +156,26 @@ async function benchWatch(peers: readonly Peer[]): Promise<void> {
   claim("api", `${what}: p99 ${rounded(own)} ms${beside(own, other, " ms")}`);
   claimCpu(`for each change`, peers);
   judge(own <= BUDGET.watchMs, "≤ 20 ms");
+  const bare = await bareDelivery();
+  const ratio = `ours is ${times(own, bare.p99)} that, at the median ${times(ours, bare.p50)}`;
+  claim("api", `  a bare TLS server that writes the same: p99 ${rounded(bare.p99)} ms; ${ratio}`);
+}
+
+/** The floor, on this machine and with this client: nothing but as many writes of as many bytes. */
+async function bareDelivery(): Promise<{ readonly p50: number; readonly p99: number }> {
+  const path = join(import.meta.dirname, "bare_watches.ts");
+  const child = spawn(process.execPath, [path], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [said] = await once(child.stdout, "data");
+    const { port, authority } = JSON.parse(String(said));
+    using load = new Load({ port, authority, token: "", pids: [child.pid ?? 0] });
+    const rounds = [await delivery(load), await delivery(load), await delivery(load)];
+    const middle = (of: "p50" | "p99") =>
+      rounds.map((it) => it[of]).sort((one, other) => one - other)[1] ?? 0;
+    return { p50: middle("p50"), p99: middle("p99") };
+  } finally {
+    child.kill("SIGKILL");
+  }
 }
 
 async function delivery(load: Load): Promise<{ readonly p50: number; readonly p99: number }> {
