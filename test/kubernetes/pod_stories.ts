@@ -81,6 +81,9 @@ export const POD_STORIES: readonly PodStory[] = [
       assert.match(last, /^20\d\d-\d\d-\d\dT[\d:.]+Z asked \/one\n$/);
       assert.equal(await kubectl.says(`logs ${pod} --limit-bytes=3`), "beg");
       assert.equal(await kubectl.says(`logs ${pod} --since-time=2100-01-01T00:00:00Z`), "");
+      assert.equal(await kubectl.says(`logs ${pod} --since=1h`), await kubectl.says(`logs ${pod}`));
+      await sleep(2100);
+      assert.equal(await kubectl.says(`logs ${pod} --since=1s`), "");
       const all = "logs -l serving.knative.dev/service=talker --all-containers --prefix";
       assert.match(await kubectl.says(all), new RegExp(`\\[pod/${pod}/user-container\\] begun`));
       const wrong = await kubectl.run(`logs ${pod} -c other`);
