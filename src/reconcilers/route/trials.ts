@@ -98,7 +98,8 @@ export class Trials {
     if (known !== undefined) this.#forget(id, known);
     const nowMs = this.#options.clock.elapsed();
     const before = rollout.trial;
-    const round = (known?.trial.round ?? before?.round ?? 0) + 1;
+    const isGoingOn = known?.newest === newest;
+    const round = ((isGoingOn ? known.trial.round : before?.round) ?? 0) + 1;
     const trial = new Trial({ gate, round, nowMs });
     const hasPassed = known === undefined && before?.hasPassed === true;
     const parts = { newest, others, gate, step: rollout.step, trial, hasPassed };
