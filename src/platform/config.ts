@@ -5,6 +5,7 @@ import type { LogLevel } from "../base/log.ts";
 import { problemOfLimit, type SetLimits } from "../gateway/limits.ts";
 import type { GatewaySettings } from "../gateway/route_table.ts";
 import { ACCESS_SETTINGS, type AccessConfig, readAccess } from "./access_settings.ts";
+import { CONTAINER_SETTINGS, type ContainerConfig, readContainers } from "./container_settings.ts";
 import { readSight, SIGHT_SETTINGS } from "./sight_config.ts";
 import { readTls, TLS_SETTINGS, type TlsConfig } from "./tls_config.ts";
 
@@ -76,6 +77,7 @@ export const SETTINGS: readonly Setting[] = [
       "_varve.DOMAIN that says namespace=NAMESPACE",
   },
   ...SIGHT_SETTINGS,
+  ...CONTAINER_SETTINGS,
   {
     flag: "log-level",
     variable: "VARVE_LOG_LEVEL",
@@ -102,7 +104,7 @@ export interface Address {
   readonly port: number;
 }
 
-export interface Config {
+export interface Config extends ContainerConfig {
   readonly home: string;
   readonly api: Address;
   readonly gateway: Address;
@@ -157,6 +159,7 @@ export function readConfig(
     workers: readWhole("workers", text("workers")),
     gatewayLimits: readLimits(text("gateway-limits")),
     domainProof: readProof(text("domain-proof")),
+    ...readContainers({ text, wrong, environment }),
     logLevel: readLevel(text("log-level")),
     leavesRunning: readSwitch("leave-running", text("leave-running")),
     hasSample: readSwitch("sample", text("sample")),

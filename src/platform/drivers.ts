@@ -7,8 +7,11 @@ import type { Seal } from "../base/seal.ts";
 import { DiskBuilder } from "../build/disk_builder.ts";
 import { Fleet } from "../gateway/fleet.ts";
 import { DiskImageStore } from "../oci/disk.ts";
+import type { ImageStore } from "../oci/oci.ts";
 import { RemoteRegistry } from "../oci/registry.ts";
+import { ContainerRuntime } from "../runtime/container/container_runtime.ts";
 import { ProcessRuntime } from "../runtime/process/process_runtime.ts";
+import { type OwnRuntime, Runtimes } from "../runtime/runtimes.ts";
 import type { Config } from "./config.ts";
 import type { Home } from "./home.ts";
 
@@ -25,7 +28,7 @@ export interface Drivers {
   readonly images: DiskImageStore;
   readonly registry: RemoteRegistry;
   readonly builder: DiskBuilder;
-  readonly runtime: ProcessRuntime;
+  readonly runtime: OwnRuntime;
   readonly gateway: Fleet;
 }
 
@@ -38,9 +41,9 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
   return {
     http,
     images,
-    registry: new RemoteRegistry({ images, http, ...deps }),
+    registry: new RemoteRegistry({ images, http, insecure: config.insecureRegistries, ...deps }),
     builder: new DiskBuilder({ home: home.builds, images, http, toolPath, ...deps }),
-    runtime: new ProcessRuntime({ home: home.runtime, images, toolPath, ...deps }),
+    runtime: makeRuntime(home, config, { images, ...deps }),
     gateway: new Fleet({
       ...{ home: home.gateway, host, port, workers, limits: config.gatewayLimits, ...deps },
       tls: config.tlsGateway,
@@ -48,4 +51,16 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
       ...(compileCache !== undefined && { compileCache: join(compileCache) }),
     }),
   };
+}
+
+interface RuntimeDeps extends DriverDeps {
+  readonly images: ImageStore;
+}
+
+/** An image that a plain process can run is run so: that needs nothing, and starts sooner. */
+function makeRuntime({ runtime: home }: Home, config: Config, deps: RuntimeDeps): OwnRuntime {
+  const { toolPath, engines } = config;
+  const processes = new ProcessRuntime({ home, toolPath, ...deps });
+  const place = { home: join(home, "containers"), addresses: engines };
+  return new Runtimes([processes, new ContainerRuntime({ ...place, ...deps })]);
 }

@@ -1,9 +1,9 @@
 import type { Fleet } from "../gateway/fleet.ts";
-import type { ProcessRuntime } from "../runtime/process/process_runtime.ts";
+import type { OwnRuntime } from "../runtime/runtimes.ts";
 import type { Part } from "./start_all.ts";
 
 export interface TakeDownDeps {
-  readonly runtime: ProcessRuntime;
+  readonly runtime: OwnRuntime;
   readonly gateway: Fleet;
   /** Instances and gateway outlive us, for the next start to take over. */
   readonly leavesRunning: boolean;

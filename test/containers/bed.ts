@@ -9,7 +9,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { DiskImageStore } from "../../src/oci/disk.ts";
 import type { Descriptor, Digest, ImageStore, RunConfig } from "../../src/oci/oci.ts";
-import { digestOf } from "../../src/oci/test_image.ts";
+import { digestOf, type TestImage } from "../../src/oci/test_image.ts";
 import {
   ContainerRuntime,
   type ContainerRuntimeOptions,
@@ -52,35 +52,42 @@ export interface ImageParts {
   readonly architecture?: string;
 }
 
-/** Stores an image: what Node needs in a plain layer, and the files in one of zstd. */
-export async function storeImage(images: ImageStore, parts: ImageParts): Promise<Digest> {
+/** Makes an image: what Node needs in a plain layer, and the files in one of zstd. */
+export async function makeImage(parts: ImageParts): Promise<TestImage> {
   const { files, config, hasNode = true, architecture = architectureOf() } = parts;
   programs ??= tarOf(nodeFiles());
   const tars = [...(hasNode ? [await programs] : []), await tarOf(files)];
-  const put = async (mediaType: string, bytes: Buffer): Promise<Descriptor> => ({
-    ...(await images.putBlob(once(bytes))),
-    mediaType,
-  });
+  const blobs = new Map<Digest, Buffer>();
+  const put = (mediaType: string, bytes: Buffer): Descriptor => {
+    const digest = digestOf(bytes);
+    blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  };
   const oci = "application/vnd.oci.image";
-  const layers = await Promise.all(
-    tars.map((tar, at) => {
-      const isZstd = at === tars.length - 1;
-      const bytes = isZstd ? zstdCompressSync(tar) : tar;
-      return put(`${oci}.layer.v1.tar${isZstd ? "+zstd" : ""}`, bytes);
-    }),
-  );
+  const layers = tars.map((tar, at) => {
+    const isZstd = at === tars.length - 1;
+    const bytes = isZstd ? zstdCompressSync(tar) : tar;
+    return put(`${oci}.layer.v1.tar${isZstd ? "+zstd" : ""}`, bytes);
+  });
   const rootfs = { type: "layers", diff_ids: tars.map(digestOf) } as const;
-  const text = JSON.stringify({ os: "linux", architecture, config, rootfs });
+  const whole = { os: "linux", architecture, config, rootfs };
   const manifest = {
     schemaVersion: 2,
     mediaType: `${oci}.manifest.v1+json`,
-    config: await put(`${oci}.config.v1+json`, Buffer.from(text)),
+    config: put(`${oci}.config.v1+json`, Buffer.from(JSON.stringify(whole))),
     layers,
   } as const;
+  const { digest } = put(manifest.mediaType, Buffer.from(JSON.stringify(manifest)));
+  return { digest, manifest, config: whole, blobs };
+}
+
+async function storeImage(images: ImageStore, parts: ImageParts): Promise<Digest> {
+  const { manifest, blobs } = await makeImage(parts);
+  for (const bytes of blobs.values()) await images.putBlob(once(bytes));
   return (await images.putImage(manifest)).digest;
 }
 
-export function architectureOf(): string {
+function architectureOf(): string {
   return process.arch === "x64" ? "amd64" : process.arch;
 }
 

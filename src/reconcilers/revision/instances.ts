@@ -7,7 +7,14 @@ import { readQuantity } from "../../api/quantity.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { BackendSpec } from "../../gateway/route_table.ts";
 import type { Digest } from "../../oci/oci.ts";
-import type { Instance, InstanceSpec, Limits } from "../../runtime/runtime.ts";
+import type {
+  Instance,
+  InstanceSpec,
+  Limits,
+  Mount,
+  Security,
+  Volume,
+} from "../../runtime/runtime.ts";
 import { expanded } from "./environment.ts";
 
 /** Between SIGTERM and SIGKILL, when requests have ended already. */
@@ -18,10 +25,12 @@ export interface InstanceNeeds {
   readonly pod: string;
   readonly image: Digest;
   readonly env: Readonly<Record<string, string>>;
+  readonly volumes: readonly Volume[];
 }
 
 /** One instance of a Revision, as the runtime is told to run it. */
-export function instanceFor(revision: Revision, { pod, image, env }: InstanceNeeds): InstanceSpec {
+export function instanceFor(revision: Revision, needs: InstanceNeeds): InstanceSpec {
+  const { pod, image, env, volumes } = needs;
   const container = containerOf(revision);
   const { command, args, workingDir, ports = [], securityContext } = container;
   const { readinessProbe = { tcpSocket: {} }, livenessProbe, startupProbe } = container;
@@ -42,23 +51,24 @@ export function instanceFor(revision: Revision, { pod, image, env }: InstanceNee
     readiness: readinessProbe,
     ...(livenessProbe !== undefined && { liveness: livenessProbe }),
     limits: limitsOf(container),
+    ...(volumes.length > 0 && { volumes, mounts: mountsOf(container) }),
+    ...securityOf(container),
     ...(Object.keys(user).length > 0 && { user }),
     graceMs: GRACE_MS,
   };
 }
 
-/** Why this Revision asks for more than the runtimes of this server can do, or nothing. */
-export function whyUnsupported({ spec }: Revision, runtime: string): string | undefined {
-  const { containers = [], volumes = [] } = spec;
-  const need = `that needs a container runtime, and this server has only the ${runtime} runtime`;
+/** Why this Revision asks for more than any runtime of this server can do, or nothing. */
+export function whyUnsupported({ spec }: Revision): string | undefined {
+  const { containers = [] } = spec;
   if (containers.length > 1) {
-    return `The Revision has ${containers.length} containers: ${need}.`;
+    const way = "put what the others do into its image, or into Services of their own";
+    return `The Revision has ${containers.length} containers, and an instance has one: ${way}.`;
   }
-  if (volumes.length > 0) {
-    const names = volumes.map(({ name }) => `"${name}"`).join(", ");
-    return `The Revision mounts volumes (${names}): ${need}.`;
-  }
-  return undefined;
+  const { seccompProfile } = servingContainer(containers)?.securityContext ?? {};
+  if (seccompProfile?.type !== "Localhost") return undefined;
+  const others = "RuntimeDefault and Unconfined are";
+  return `The seccompProfile "Localhost" is not to be had on this server: ${others}.`;
 }
 
 /** The Pod that shows an instance, or a build, of a Revision. */
@@ -109,6 +119,31 @@ export function backendFor(
 
 function containerOf({ spec }: Revision): Container {
   return servingContainer(spec.containers ?? []) ?? {};
+}
+
+function mountsOf({ volumeMounts = [] }: Container): readonly Mount[] {
+  return volumeMounts.map(({ name: volume, mountPath: path, subPath, readOnly }) => ({
+    volume,
+    path,
+    ...(subPath !== undefined && { subPath }),
+    ...(readOnly !== undefined && { isReadOnly: readOnly }),
+  }));
+}
+
+/** Only what is said: what a container may do otherwise is for its runtime to know. */
+function securityOf({ securityContext = {} }: Container): { readonly security?: Security } {
+  const { allowPrivilegeEscalation, capabilities, seccompProfile } = securityContext;
+  const { readOnlyRootFilesystem, runAsNonRoot } = securityContext;
+  const { add: addedCapabilities, drop: droppedCapabilities } = capabilities ?? {};
+  const security = {
+    ...(readOnlyRootFilesystem === true && { isRootReadOnly: true }),
+    ...(allowPrivilegeEscalation === false && { mayGainPrivileges: false }),
+    ...(runAsNonRoot === true && { isNeverRoot: true }),
+    ...(addedCapabilities !== undefined && { addedCapabilities }),
+    ...(droppedCapabilities !== undefined && { droppedCapabilities }),
+    ...(seccompProfile?.type === "Unconfined" && { isSeccompOff: true }),
+  };
+  return Object.keys(security).length === 0 ? {} : { security };
 }
 
 function limitsOf({ resources = {} }: Container): Limits {

@@ -164,8 +164,9 @@ test("ERR-7: what the runtime cannot do is told of, and the Revision is there", 
   const pods = { metadata: template, spec: { containers } };
   await world.client.create({ ...service, spec: { template: pods } });
   await world.settle();
-  const need = "that needs a container runtime, and this server has only the process runtime";
-  const failure = `False RuntimeMissing: The Revision has 2 containers: ${need}.`;
+  const way = "put what the others do into its image, or into Services of their own";
+  const why = `The Revision has 2 containers, and an instance has one: ${way}.`;
+  const failure = `False RuntimeMissing: ${why}`;
   const { ResourcesAvailable, Ready } = told(world.get(REVISION, NAME));
   assert.deepEqual([ResourcesAvailable, Ready], [failure, failure]);
 });

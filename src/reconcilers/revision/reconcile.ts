@@ -21,6 +21,7 @@ import { keepRoutingState } from "./routing_state.ts";
 import { endInstances, type Scaled, scale } from "./scale.ts";
 import { sourcesOf } from "./sources.ts";
 import { statusFrom } from "./status.ts";
+import { fillsVolume } from "./volumes.ts";
 import { wantedOf } from "./wanted.ts";
 
 /** How soon one looks again whether the instances of a deleted Revision have ended. */
@@ -167,16 +168,18 @@ function usersOf(
 ): readonly ObjectKey[] {
   const { namespace, name } = changed.metadata;
   const keyRef = ref === "secretRef" ? "secretKeyRef" : "configMapKeyRef";
-  const users = revisions
-    .list(namespace)
-    .filter(
-      ({ spec: { containers = [], imagePullSecrets = [] } }) =>
-        (ref === "secretRef" && imagePullSecrets.some((it) => it.name === name)) ||
-        containers.some(
-          ({ env = [], envFrom = [] }) =>
-            env.some(({ valueFrom }) => valueFrom?.[keyRef]?.name === name) ||
-            envFrom.some((it) => it[ref]?.name === name),
-        ),
+  const kind = ref === "secretRef" ? "Secret" : "ConfigMap";
+  const users = revisions.list(namespace).filter((revision) => {
+    const { containers = [], imagePullSecrets = [] } = revision.spec;
+    return (
+      fillsVolume(revision, kind, name) ||
+      (ref === "secretRef" && imagePullSecrets.some((it) => it.name === name)) ||
+      containers.some(
+        ({ env = [], envFrom = [] }) =>
+          env.some(({ valueFrom }) => valueFrom?.[keyRef]?.name === name) ||
+          envFrom.some((it) => it[ref]?.name === name),
+      )
     );
+  });
   return users.map(({ metadata }) => metadata);
 }

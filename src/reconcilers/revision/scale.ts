@@ -5,7 +5,7 @@ import { childName } from "../../api/name.ts";
 import type { Pod } from "../../api/pod.ts";
 import type { Revision } from "../../api/revision.ts";
 import { type Digest, OciError } from "../../oci/oci.ts";
-import type { Instance } from "../../runtime/runtime.ts";
+import type { Instance, Volume } from "../../runtime/runtime.ts";
 import { isBuildPod } from "./build_pod.ts";
 import type { RevisionParts } from "./deps.ts";
 import { environmentFor } from "./environment.ts";
@@ -13,6 +13,7 @@ import { fetchAgain } from "./image.ts";
 import { instanceFor, podFor, whyUnsupported } from "./instances.ts";
 import { wakeFrozen } from "./rest.ts";
 import { retire } from "./retire.ts";
+import { volumesFor } from "./volumes.ts";
 
 export interface Scaling {
   readonly image: Digest;
@@ -35,6 +36,8 @@ export interface Scaled {
 }
 
 const AVAILABLE = "ResourcesAvailable";
+/** How soon one looks again whether there is a runtime by now. */
+const RUNTIME_MS = 10_000;
 
 /** Every instance has a Pod of its name: made before it is started, gone after it has ended. */
 export async function scale(revision: Revision, scaling: Scaling): Promise<Scaled> {
@@ -97,7 +100,9 @@ async function startMissing(revision: Revision, starting: Starting): Promise<Hin
   if (unfit !== undefined) return unfit;
   const container = servingContainer(revision.spec.containers ?? []) ?? {};
   const { variables: env, missing } = environmentFor(revision, container, parts);
-  if (missing.length > 0) return hindered("ReferenceMissing", `${missing.join("; ")}.`);
+  const { volumes, missing: unfilled } = volumesFor(revision, parts);
+  const lacking = [...missing, ...unfilled];
+  if (lacking.length > 0) return hindered("ReferenceMissing", `${lacking.join("; ")}.`);
 
   const { name } = revision.metadata;
   const names = Array.from({ length: replicas - kept.length }, () => chance.suffix(5));
@@ -108,7 +113,7 @@ async function startMissing(revision: Revision, starting: Starting): Promise<Hin
     recorder.record(revision, { type: "Normal", reason: "SuccessfulCreate", message });
   }
   const needed = [...idle, ...made];
-  await Promise.all(needed.map((pod) => startOne(pod, { ...starting, revision, env })));
+  await Promise.all(needed.map((pod) => startOne(pod, { ...starting, revision, env, volumes })));
   return {};
 }
 
@@ -120,8 +125,12 @@ async function whyUnfit(
 ): Promise<Hindrance | undefined> {
   const { runtime } = parts;
   try {
-    const why = whyUnsupported(revision, runtime.kind) ?? (await runtime.whyNot(image));
-    return why === undefined ? undefined : hindered("RuntimeMissing", why);
+    const hopeless = whyUnsupported(revision);
+    if (hopeless !== undefined) return hindered("RuntimeMissing", hopeless);
+    const volumes = (revision.spec.volumes ?? []).map(({ name }) => name);
+    const why = await runtime.whyNot(image, { volumes });
+    if (why === undefined) return undefined;
+    return { ...hindered("RuntimeMissing", why), againAfterMs: RUNTIME_MS };
   } catch (thrown) {
     if (!(thrown instanceof OciError)) throw thrown;
     const { condition, againAfterMs = 0 } = fetchAgain(revision, parts);
@@ -143,12 +152,14 @@ function hindered(reason: string, message: string): Hindrance {
 interface One extends Starting {
   readonly revision: Revision;
   readonly env: Readonly<Record<string, string>>;
+  readonly volumes: readonly Volume[];
 }
 
 /** A Pod that was deleted while its instance was being started must not leave it behind. */
-async function startOne({ metadata }: Pod, { revision, image, env, parts }: One): Promise<void> {
+async function startOne({ metadata }: Pod, one: One): Promise<void> {
+  const { revision, image, env, volumes, parts } = one;
   const { runtime, pods } = parts;
-  await runtime.run(instanceFor(revision, { pod: metadata.name, image, env }));
+  await runtime.run(instanceFor(revision, { pod: metadata.name, image, env, volumes }));
   if (pods.get(metadata)?.metadata.uid === metadata.uid) return;
   endInstances(revision, [pathOf(metadata)], parts);
 }

@@ -5,6 +5,13 @@ export type EngineAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
+/** One that somebody has named, and that cannot be used. */
+export interface UnusableAddress {
+  readonly kind: "unusable";
+  /** Where it was named and what is wrong with it, in a clause. */
+  readonly why: string;
+}
+
 /** The port of an engine that says none: Docker's own. */
 const PORT = 2375;
 const WANT = "want unix:///PATH, or tcp://HOST:PORT of this machine";

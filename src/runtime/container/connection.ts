@@ -2,10 +2,13 @@ import { createServer } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Value } from "../../base/schema.ts";
 import { NotStarted } from "../not_started.ts";
-import { type EngineAddress, textOfAddress } from "./address.ts";
+import type { EngineAddress, UnusableAddress } from "./address.ts";
 import { Engine, EngineError, isStatus } from "./engine.ts";
 import { INFO, NETWORK, VERSION } from "./engine_schema.ts";
 import type { EnginePlatform } from "./fitness.ts";
+
+/** There is no engine: where it was looked for, and how to get one. */
+export class NoEngine extends NotStarted {}
 
 /** An engine that answers, and how its containers are reached. */
 export interface Connection {
@@ -19,7 +22,7 @@ export interface Connection {
 
 export interface ConnectionsOptions {
   /** Where an engine may be; the first that answers is taken. */
-  readonly addresses: readonly EngineAddress[];
+  readonly addresses: readonly (EngineAddress | UnusableAddress)[];
   readonly clock: Clock;
   /** Called with each connection before it is used. */
   readonly welcome: (connection: Connection) => Promise<void>;
@@ -36,7 +39,7 @@ export class Connections implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Throws `NotStarted` when there is no engine, with where it was looked for. */
+  /** Throws `NoEngine`. */
   get(): Promise<Connection> {
     if (this.#connecting !== undefined) return this.#connecting;
     const connecting = this.#connect();
@@ -68,7 +71,13 @@ export class Connections implements AsyncDisposable {
   async #connect(): Promise<Connection> {
     const { addresses, clock, welcome } = this.#options;
     const failures: string[] = [];
+    if (addresses.length === 0) throw new NoEngine(OFF);
+    const absent: string[] = [];
     for (const address of addresses) {
+      if (address.kind === "unusable") {
+        failures.push(address.why);
+        continue;
+      }
       const engine = new Engine({ address, clock });
       try {
         await engine.ping();
@@ -78,19 +87,20 @@ export class Connections implements AsyncDisposable {
       } catch (thrown) {
         await engine[Symbol.asyncDispose]();
         if (!(thrown instanceof EngineError)) throw thrown;
-        failures.push(thrown.message);
+        if (thrown.message.includes("ENOENT")) absent.push(engine.name);
+        else failures.push(thrown.message);
       }
     }
-    throw new NotStarted(noEngine(addresses, failures));
+    throw new NoEngine(noEngine(failures, absent));
   }
 }
 
+const OFF = "containers are switched off on this server: start it without --containers off";
+
 /** Those that are not even there are named together. */
-function noEngine(addresses: readonly EngineAddress[], failures: readonly string[]): string {
-  const isThere = (failure: string) => !failure.includes("ENOENT");
-  const absent = addresses.filter((_, at) => !isThere(failures[at] ?? "")).map(textOfAddress);
+function noEngine(failures: readonly string[], absent: readonly string[]): string {
   const nothing = absent.length === 0 ? [] : [`there is nothing at ${absent.join(", ")}`];
-  const found = [...failures.filter(isThere), ...nothing].join("; ");
+  const found = [...failures, ...nothing].join("; ");
   return (
     `no container engine answers: ${found}. Install Docker or Podman and start it (on Debian: ` +
     "apt install docker.io), or name its address with --containers. It is used once it answers"

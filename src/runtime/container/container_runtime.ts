@@ -14,8 +14,9 @@ import { NotStarted } from "../not_started.ts";
 import { Records } from "../records.ts";
 import { RevisionLogs } from "../revision_logs.ts";
 import type { Driver } from "../run.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
-import type { EngineAddress } from "./address.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Usage } from "../runtime.ts";
+import type { OwnRuntime } from "../runtimes.ts";
+import type { EngineAddress, UnusableAddress } from "./address.ts";
 import { type Connection, Connections } from "./connection.ts";
 import { EngineError } from "./engine.ts";
 import { sweep } from "./engine_container.ts";
@@ -28,8 +29,8 @@ export interface ContainerRuntimeOptions {
   /** Its directory: records and volumes of instances, and logs. */
   readonly home: string;
   readonly images: ImageStore;
-  /** Where an engine may be: the first that answers is taken. */
-  readonly addresses: readonly EngineAddress[];
+  /** Where an engine may be: the first that answers is taken. None where there is to be none. */
+  readonly addresses: readonly (EngineAddress | UnusableAddress)[];
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -49,7 +50,7 @@ const BACKOFF: Backoff = { firstMs: 250, mostMs: 5 * 60 * 1000 };
  * address of its own, so it listens on the very port it would like. The engine may come later, or
  * go and come back; what it ran is found by its name. A home is for one runtime at a time.
  */
-export class ContainerRuntime implements Runtime {
+export class ContainerRuntime implements OwnRuntime {
   readonly kind = "container";
   readonly #options: ContainerRuntimeOptions;
   readonly #logs: RevisionLogs;
@@ -114,9 +115,12 @@ export class ContainerRuntime implements Runtime {
     await this.#keepers.stop(name);
   }
 
-  /** Ends all instances, for a server that shall leave nothing behind. */
-  stopAll(): Promise<void> {
-    return this.#keepers.stopAll();
+  /** What cannot be ended, as the engine is away, is found by the next server. */
+  async stopAll(): Promise<void> {
+    const names = this.list().map(({ spec }) => spec.name);
+    const stops = await Promise.allSettled(names.map((name) => this.#keepers.stop(name)));
+    for (const { reason: err } of stops.filter((it) => it.status === "rejected"))
+      this.#options.log.warn({ err }, "Cannot end an instance");
   }
 
   get(name: string): Instance | undefined {

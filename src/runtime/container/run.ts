@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import type { ImageConfig } from "../../oci/oci.ts";
 import { NotStarted } from "../not_started.ts";
 import type { Beginning, Known, Run } from "../run.ts";
 import type { InstanceSpec } from "../runtime.ts";
 import { unlessAborted } from "../unless_aborted.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, NoEngine } from "./connection.ts";
 import { ContainerRun } from "./container_run.ts";
 import { EngineError } from "./engine.ts";
 import { addressOf, LABEL, look, removeContainer } from "./engine_container.ts";
@@ -12,7 +13,7 @@ import { CREATED } from "./engine_schema.ts";
 import { whyUnfit } from "./fitness.ts";
 import { planOf } from "./plan.ts";
 import type { ContainerRecord, Shared } from "./shared.ts";
-import { layOutVolumes } from "./volumes.ts";
+import { caveatsOf, layOutVolumes } from "./volumes.ts";
 import { reasonIn } from "./words.ts";
 
 /** Begins a run: its record has the container's name before there is one. */
@@ -20,36 +21,21 @@ export async function beginRun(
   shared: Shared,
   beginning: Beginning<ContainerRecord>,
 ): Promise<Run> {
-  const { connections, clock, images, loaded } = shared;
-  const { spec, number, signal, save, note } = beginning;
+  const { connections, clock, images } = shared;
+  const { image: digest } = beginning.spec;
   const beganMs = clock.elapsed();
-  const { config } = await images.image(spec.image);
-  return await connections.use(async (connection) => {
-    const { engine, platform } = connection;
-    const refusal = whyUnfit(config, platform);
-    if (refusal !== undefined)
-      throw new NotStarted(`image ${spec.image} cannot run here: ${refusal}`);
-    const image = await unlessAborted(signal, loaded.get(engine, spec.image));
-    const directory = shared.volumesOf(spec.name);
-    mkdirSync(directory, { recursive: true, mode: 0o711 });
-    const mounts = layOutVolumes(spec, directory);
-    const labels = labelsOf(spec, shared);
-    const around = { ...connection, image, labels, mounts, pidsMax: shared.pidsMax };
-    const body = planOf(spec, config, around);
-    const container = nameOf(spec, number, shared);
-    const loadedMs = clock.elapsed();
-    const record: ContainerRecord = {
-      ...{ number, container, caveats: [], phase: "starting" },
-      startedAt: clock.timestamp(),
-      unpackMs: loadedMs - beganMs,
-    };
-    signal.throwIfAborted();
-    save(record);
-    const made = await create(connection, { spec, container, body });
-    const begun = { ...record, ...made, startMs: clock.elapsed() - loadedMs };
-    note(begun);
-    return new ContainerRun(shared, { spec, record: begun, engine, isAdopted: false });
-  });
+  const { config } = await images.image(digest);
+  const why = (reason: string) => `image ${digest} cannot run here: ${reason}`;
+  try {
+    return await connections.use(async (connection) => {
+      const refusal = whyUnfit(config, connection.platform);
+      if (refusal !== undefined) throw new NotStarted(why(refusal));
+      return await begin(shared, beginning, { connection, config, beganMs });
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof NoEngine)) throw thrown;
+    throw new NotStarted(why(thrown.message), { cause: thrown });
+  }
 }
 
 /** Takes on a run whose container another server has started. It may be over by now. */
@@ -82,6 +68,40 @@ export async function adoptRun(
 /** What is left of an instance on this machine, apart from its record. */
 export async function removeVolumes({ volumesOf }: Shared, name: string): Promise<void> {
   await rm(volumesOf(name), { recursive: true, force: true });
+}
+
+interface Place {
+  readonly connection: Connection;
+  readonly config: ImageConfig;
+  readonly beganMs: number;
+}
+
+async function begin(shared: Shared, beginning: Beginning<ContainerRecord>, place: Place) {
+  const { clock, loaded, pidsMax } = shared;
+  const { spec, number, signal, save, note } = beginning;
+  const { connection, config, beganMs } = place;
+  const { engine } = connection;
+  const image = await unlessAborted(signal, loaded.get(engine, spec.image));
+  const loadedMs = clock.elapsed();
+  const directory = shared.volumesOf(spec.name);
+  mkdirSync(directory, { recursive: true, mode: 0o711 });
+  const mounts = layOutVolumes(spec, directory);
+  const labels = labelsOf(spec, shared);
+  const body = planOf(spec, config, { ...connection, image, labels, mounts, pidsMax });
+  const record: ContainerRecord = {
+    number,
+    container: nameOf(spec, number, shared),
+    caveats: caveatsOf(spec),
+    phase: "starting",
+    startedAt: clock.timestamp(),
+    unpackMs: loadedMs - beganMs,
+  };
+  signal.throwIfAborted();
+  save(record);
+  const made = await create(connection, { spec, container: record.container, body });
+  const begun = { ...record, ...made, startMs: clock.elapsed() - loadedMs };
+  note(begun);
+  return new ContainerRun(shared, { spec, record: begun, engine, isAdopted: false });
 }
 
 interface Creating {

@@ -59,6 +59,17 @@ function makeTmp(directory: string): EngineMount {
   return { Type: "bind", Source: path, Target: TMP, ReadOnly: false };
 }
 
+/** What was asked of volumes and cannot be had. */
+export function caveatsOf({ volumes = [], mounts = [] }: Mounting): readonly string[] {
+  return volumes.flatMap(({ name, files, isInMemory = false, bytesMax }) => {
+    const places = mounts.filter(({ volume }) => volume === name).length;
+    const isUnbounded = files === undefined && !isInMemory && bytesMax !== undefined;
+    const size = `the size limit of volume "${name}" is not enforced: it is a directory`;
+    const apart = `volume "${name}" is in memory, and each of its ${places} mounts has its own`;
+    return [...(isUnbounded ? [size] : []), ...(isInMemory && places > 1 ? [apart] : [])];
+  });
+}
+
 function engineMountOf(mount: Mount, volume: Volume, directory: string): EngineMount {
   const { path: Target, isReadOnly: ReadOnly = false } = mount;
   if (volume.isInMemory === true) {

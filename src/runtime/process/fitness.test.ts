@@ -14,7 +14,7 @@ test("an image runs as a plain process when it was made to, for this kind of mac
 test("another image is refused, with the reason and the way out", () => {
   const container = whyUnfit(image({}), MACHINE) ?? "";
   assert.match(container, /it was not made for the process runtime/);
-  assert.match(container, /needs a container runtime, and this server has only the process/);
+  assert.match(container, /would see the files of this machine/);
   const wasm = whyUnfit(image({ "varve.dev/runtime": "wasm" }), MACHINE) ?? "";
   assert.match(wasm, /its own says "wasm"/);
   const foreign = whyUnfit(image(MADE, "arm64"), MACHINE);

@@ -3,9 +3,7 @@ import type { ImageConfig } from "../../oci/oci.ts";
 /** On images that were made to run as a plain process, among the files of the machine. */
 const RUNTIME_LABEL = "varve.dev/runtime";
 
-const OUTSIDE =
-  "As a plain process it would see the files of this machine instead of its own. It needs a " +
-  "container runtime, and this server has only the process runtime";
+const OUTSIDE = "As a plain process it would see the files of this machine instead of its own";
 
 export interface Machine {
   readonly platform: string;

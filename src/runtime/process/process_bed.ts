@@ -80,7 +80,18 @@ export class ProcessBed implements AsyncDisposable {
     return (await this.#images.putImage(manifest)).digest;
   }
 
+  get images(): ImageStore {
+    return this.#images;
+  }
+
   async open(options: BedOptions = {}): Promise<ProcessRuntime> {
+    const runtime = this.unopened(options);
+    await runtime.start();
+    return runtime;
+  }
+
+  /** A runtime that somebody else starts. */
+  unopened(options: BedOptions = {}): ProcessRuntime {
     const runtime = new ProcessRuntime({
       home: this.home,
       images: this.#images,
@@ -92,7 +103,6 @@ export class ProcessBed implements AsyncDisposable {
       ...options,
     });
     this.#opened.push(runtime);
-    await runtime.start();
     return runtime;
   }
 

@@ -15,7 +15,8 @@ import { keyOf } from "../key.ts";
 import { Records } from "../records.ts";
 import { RevisionLogs } from "../revision_logs.ts";
 import type { Driver, Known, Run } from "../run.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Runtime, Usage } from "../runtime.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Needs, Usage } from "../runtime.ts";
+import type { OwnRuntime } from "../runtimes.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CompileCaches } from "./compile_cache.ts";
 import { Deaths } from "./deaths.ts";
@@ -66,7 +67,7 @@ const SPOOL_BYTES_MAX = 1024 * 1024;
  * have that to itself. They run as the server's user unless told otherwise. A home is for one
  * runtime at a time.
  */
-export class ProcessRuntime implements Runtime {
+export class ProcessRuntime implements OwnRuntime {
   readonly kind = "process";
   readonly #options: ProcessRuntimeOptions;
   readonly #images: LaidOutImages;
@@ -117,8 +118,11 @@ export class ProcessRuntime implements Runtime {
     return this.#keepers.reseal();
   }
 
-  whyNot(image: Digest): Promise<string | undefined> {
-    return this.#images.whyNot(image);
+  async whyNot(image: Digest, { volumes = [] }: Needs = {}): Promise<string | undefined> {
+    const why = await this.#images.whyNot(image);
+    if (why !== undefined || volumes.length === 0) return why;
+    const names = volumes.map((name) => `"${name}"`).join(", ");
+    return `it mounts volumes (${names}), which a plain process cannot have`;
   }
 
   run(spec: InstanceSpec): Promise<void> {
