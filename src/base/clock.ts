@@ -30,20 +30,36 @@ export const systemClock: Clock = {
     for (; leftMs > LONGEST_MS; leftMs -= LONGEST_MS) await sleep(LONGEST_MS, undefined, options);
     await sleep(leftMs, undefined, options);
   },
-  after(ms, act) {
-    let timer: Timer | undefined;
-    const wait = (leftMs: number) => {
-      const isLong = leftMs > LONGEST_MS;
-      const next = () => (isLong ? wait(leftMs - LONGEST_MS) : act());
-      timer = setTimeout(next, isLong ? LONGEST_MS : leftMs);
-      timer.unref();
-    };
-    wait(ms);
-    return { [Symbol.dispose]: () => clearTimeout(timer) };
-  },
+  after: (ms, act) => new Timer(ms, act),
 };
 
-type Timer = ReturnType<typeof setTimeout>;
+/** Small, for there is one for each connection of a gateway. */
+class Timer implements Disposable {
+  readonly #act: () => void;
+  #leftMs: number;
+  #timeout: ReturnType<typeof setTimeout>;
+
+  constructor(ms: number, act: () => void) {
+    this.#act = act;
+    this.#leftMs = ms;
+    this.#timeout = this.#wait();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timeout);
+  }
+
+  #wait(): ReturnType<typeof setTimeout> {
+    const ms = Math.min(this.#leftMs, LONGEST_MS);
+    this.#leftMs -= ms;
+    return setTimeout(() => this.#fire(), ms).unref();
+  }
+
+  #fire(): void {
+    if (this.#leftMs > 0) this.#timeout = this.#wait();
+    else this.#act();
+  }
+}
 
 /** What a timer of Node's is asked for beyond this, it does at once: 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;

@@ -22,6 +22,11 @@ export interface StartOptions {
 }
 
 const ENTRY = fileURLToPath(new URL("worker.ts", import.meta.url));
+/**
+ * What a request needs is garbage when it is over, so a small nursery is enough, and stays in the
+ * cache. A large one takes 40 MiB more while connections come, and keeps them.
+ */
+const NODE_ARGS = ["--max-semi-space-size=4"];
 const NAME_CHARS = 8;
 const TOKEN_BYTES = 32;
 const POLL_MS = 20;
@@ -37,7 +42,7 @@ export function startWorker(options: StartOptions): WorkerRecord {
   const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits, accessLogPath };
   const log = openSync(files.logPath(slot), "a", 0o600);
   try {
-    const child = spawn(nodePath, [...nodeArgs, ENTRY, JSON.stringify(config)], {
+    const child = spawn(nodePath, [...NODE_ARGS, ...nodeArgs, ENTRY, JSON.stringify(config)], {
       detached: true,
       cwd: "/",
       stdio: ["ignore", log, log],

@@ -33,10 +33,15 @@ export class Seen {
     if (authority === this.#authority) return this.#text;
     const none = { forwarded: undefined, forwardedFor: undefined };
     const absent = { ...none, forwardedHost: undefined, forwardedProto: undefined };
-    this.#text = forwardedText({ ...absent, client, host: authority, proto });
+    this.#text = flat(forwardedText({ ...absent, client, host: authority, proto }));
     this.#authority = authority;
     return this.#text;
   }
+}
+
+/** The same in one piece: what is added up of many is kept as all of them. */
+function flat(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /** A request that may be forwarded: what of it is needed after its bytes are gone. */
