@@ -13,7 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, string>> = {
   oci: "base",
   gateway: "base api versions",
   build: "base api oci/oci.ts",
-  runtime: "base api client/client.ts oci/oci.ts",
+  runtime: "base api client/client.ts oci/oci.ts build/containers.ts",
   control: "base api client/client.ts",
   server: "base api store/store.ts",
   facade: "base api client/client.ts",

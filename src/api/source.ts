@@ -70,6 +70,13 @@ export function readSource(text: string): Source {
   return { type: "archive", url, ...inside };
 }
 
+/** `gs://BUCKET/OBJECT` as everybody may read it; other addresses are as they are. */
+export function addressOf(location: string): string {
+  const [, bucket, object = ""] = /^gs:\/\/([^/]+)\/(.+)$/.exec(location) ?? [];
+  if (bucket === undefined) return location;
+  return `https://storage.googleapis.com/${bucket}/${encodeURI(object)}`;
+}
+
 /** Why these two name nothing that git could fetch, or nothing. */
 export function whyBadGit({ url, revision }: Pick<GitSource, "url" | "revision">) {
   if (!isAddress(url))

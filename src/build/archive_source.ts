@@ -10,6 +10,7 @@ import { extractArchive } from "../base/extract.ts";
 import { type HttpClient, HttpError } from "../base/http_client.ts";
 import type { TreeLimits } from "../base/safe_tree.ts";
 import { type Digest, type ImageStore, OciError } from "../oci/oci.ts";
+import type { Logins } from "./build.ts";
 import { BuildError } from "./build_error.ts";
 import type { Work } from "./work.ts";
 
@@ -17,13 +18,17 @@ export interface ArchiveDeps {
   readonly http: HttpClient;
   readonly images: ImageStore;
   readonly limits: TreeLimits;
+  /** A single directory at the top of an archive stays, instead of being taken for the whole. */
+  readonly keepsTop?: boolean;
+  /** For repositories. */
+  readonly logins?: Logins;
 }
 
 /** Fetches an archive and extracts it into `source`. Answers with its digest. */
 export async function fetchArchive(
   { url }: ArchiveSource,
   work: Work,
-  { http, limits }: ArchiveDeps,
+  { http, limits, keepsTop = false }: ArchiveDeps,
 ): Promise<Digest> {
   const shown = shownUrl(url);
   work.say(`fetching ${shown}`);
@@ -33,7 +38,7 @@ export async function fetchArchive(
   const digest = await digestOf(path, work.signal);
   work.say(`extracting ${digest}`);
   await extracted(`"${shown}"`, async () => {
-    const options = { limits, signal: work.signal, stripsSingleDirectory: true };
+    const options = { limits, signal: work.signal, stripsSingleDirectory: !keepsTop };
     await extractArchive(path, work.at("source"), options);
   });
   return digest;
@@ -59,7 +64,8 @@ interface Download {
   readonly bytesMax: number;
 }
 
-async function download(
+/** Fetches what is at an address into a file. Throws `SourceMissing`. */
+export async function download(
   http: HttpClient,
   url: string,
   { work, path, bytesMax }: Download,

@@ -1,16 +1,19 @@
 import { join, resolve } from "node:path";
 import { ApiError } from "../api/error.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { HttpClient } from "../base/http_client.ts";
-import type { LineLog, LogLine, LogOptions } from "../base/line_log.ts";
+import type { LineLog, LogLine, ReadOptions } from "../base/line_log.ts";
 import type { Log } from "../base/log.ts";
 import { TREE_LIMITS, type TreeLimits } from "../base/safe_tree.ts";
-import type { ImageStore } from "../oci/oci.ts";
-import type { Builder, BuildRequest, BuildState } from "./build.ts";
+import type { ImageStore, Registry } from "../oci/oci.ts";
+import type { Builder, BuildRequest, BuildState, StepsRequest } from "./build.ts";
 import { BuildError, failureOf } from "./build_error.ts";
 import { BuildRecords, isEnded } from "./build_record.ts";
+import type { Containers } from "./containers.ts";
 import { clearLeftovers, endProcesses } from "./leftovers.ts";
 import { runBuild } from "./run_build.ts";
+import { partsOf, runSteps } from "./run_steps.ts";
 import { Work } from "./work.ts";
 
 export interface DiskBuilderOptions {
@@ -25,6 +28,8 @@ export interface DiskBuilderOptions {
   readonly toolPath: string;
   /** Of every process of a build, besides what we set: proxies, certificates, registries. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What builds of steps need; without it there are none. */
+  readonly steps?: { readonly containers: Containers; readonly registry: Pick<Registry, "pull"> };
   /** How many builds run at a time. */
   readonly buildsMax?: number;
   /** How long one may take. */
@@ -39,7 +44,7 @@ export interface DiskBuilderOptions {
 
 /** A build that was asked for in this life of the server. */
 interface Build {
-  readonly request: BuildRequest;
+  readonly request: BuildRequest | StepsRequest;
   readonly log: LineLog;
   readonly aborting: AbortController;
   /** Nobody wants it any more: it ends without a trace. */
@@ -76,7 +81,7 @@ export class DiskBuilder implements Builder {
     this.#isOpen = true;
   }
 
-  build(request: BuildRequest): BuildState {
+  build(request: BuildRequest | StepsRequest): BuildState {
     const known = this.#states.get(request.id);
     if (known !== undefined) return known;
     if (!this.#isOpen) throw new ApiError("ServiceUnavailable", "The builder is not running");
@@ -89,7 +94,8 @@ export class DiskBuilder implements Builder {
     };
     this.#builds.set(request.id, build);
     this.#waiting.push(build);
-    const state: BuildState = { phase: "Pending" };
+    const parts = "plan" in request ? { parts: partsOf(request) } : {};
+    const state: BuildState = { phase: "Pending", ...parts };
     this.#set(request.id, state);
     queueMicrotask(() => this.#runNext());
     return state;
@@ -99,7 +105,22 @@ export class DiskBuilder implements Builder {
     return this.#states.get(id);
   }
 
-  log(id: string, options?: LogOptions): AsyncIterable<LogLine> {
+  async whyNoSteps(): Promise<string | undefined> {
+    const { steps } = this.#options;
+    return steps === undefined ? "it was set up without containers" : steps.containers.whyNone();
+  }
+
+  cancel(id: string): void {
+    const build = this.#builds.get(id);
+    if (build === undefined) return;
+    build.aborting.abort(new BuildError("BuildCancelled", "The build was cancelled"));
+    // One that waits need not have its turn in order to end.
+    if (!this.#waiting.includes(build)) return;
+    this.#waiting = this.#waiting.filter((it) => it !== build);
+    build.done = this.#run(build);
+  }
+
+  log(id: string, options?: ReadOptions): AsyncIterable<LogLine> {
     if (!this.#states.has(id)) throw new ApiError("NotFound", `Cannot find the build "${id}"`);
     const build = this.#builds.get(id);
     if (build !== undefined) return build.log.read(options);
@@ -178,19 +199,17 @@ export class DiskBuilder implements Builder {
   }
 
   async #attempt(build: Build, work: Work): Promise<BuildState> {
-    const { images, http, clock, sourceLimits, imageLimits, timeLimitMs = 600_000 } = this.#options;
-    const { machine = { platform: process.platform, arch: process.arch } } = this.#options;
+    const { clock, timeLimitMs } = this.#options;
     const { request, aborting } = build;
-    this.#update(build, { phase: "Building", startedAt: clock.timestamp() });
-    using _ = clock.after(timeLimitMs, () => aborting.abort(tooLate(timeLimitMs, work.step)));
+    const limitMs = "plan" in request ? request.plan.timeLimitMs : (timeLimitMs ?? 600_000);
+    if (!aborting.signal.aborted) {
+      this.#update(build, { phase: "Building", startedAt: clock.timestamp() });
+    }
+    using _ = clock.after(limitMs, () => aborting.abort(tooLate(limitMs, work.step)));
     try {
       await work.begin();
-      const { digest } = await runBuild(request, work, {
-        ...{ images, http, machine, ...IMAGE_LIMITS, ...imageLimits },
-        limits: { ...TREE_LIMITS, ...sourceLimits },
-        onOrigin: (origin) => this.#update(build, { origin }),
-      });
-      return this.#ended(build, { phase: "Succeeded", image: digest });
+      const made = await this.#make(build, work);
+      return this.#ended(build, { phase: "Succeeded", ...made });
     } catch (thrown) {
       const failure = failureOf(
         aborting.signal.aborted ? aborting.signal.reason : thrown,
@@ -202,6 +221,25 @@ export class DiskBuilder implements Builder {
       work.say(message);
       return this.#ended(build, { phase: "Failed", reason: failure.reason, message });
     }
+  }
+
+  async #make(build: Build, work: Work): Promise<Pick<BuildState, "image">> {
+    const { images, http, clock, sourceLimits, imageLimits, steps } = this.#options;
+    const { machine = { platform: process.platform, arch: process.arch } } = this.#options;
+    const { request } = build;
+    const shared = {
+      ...{ images, http, limits: { ...TREE_LIMITS, ...sourceLimits } },
+      onOrigin: (origin: string) => this.#update(build, { origin }),
+    };
+    if ("plan" in request) {
+      assert(steps !== undefined, "Whoever asks for steps has asked first whether there are any");
+      const onParts = (parts: NonNullable<BuildState["parts"]>) => this.#update(build, { parts });
+      await runSteps(request, work, { ...shared, ...steps, clock, onParts });
+      return {};
+    }
+    const limits = { ...IMAGE_LIMITS, ...imageLimits };
+    const { digest } = await runBuild(request, work, { ...shared, machine, ...limits });
+    return { image: digest };
   }
 
   #ended({ request }: Build, end: BuildState): BuildState {

@@ -19,14 +19,15 @@ export async function fetchSource(source: Source, work: Work, deps: ArchiveDeps)
   return { origin, directory: await partOf(work.at("source"), source.subPath) };
 }
 
-async function fetchAny(source: Source, work: Work, deps: ArchiveDeps): Promise<string> {
-  if (source.type === "git") return await fetchGit(source, work);
+/** Fetches a source into `source`, and answers with what it is, exactly. */
+export async function fetchAny(source: Source, work: Work, deps: ArchiveDeps): Promise<string> {
+  if (source.type === "git") return await fetchGit(source, work, deps.logins);
   if (source.type === "archive") return await fetchArchive(source, work, deps);
   return await fetchUpload(source, work, deps);
 }
 
 /** Links are followed before it is decided whether the part is inside. */
-async function partOf(source: string, subPath = "."): Promise<string> {
+export async function partOf(source: string, subPath = "."): Promise<string> {
   const refused = (why: string) =>
     new BuildError("SourceMissing", `Cannot build the subdirectory "${subPath}": ${why}`);
   const root = await realpath(source);

@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { GitSource } from "../api/source.ts";
+import type { Logins } from "./build.ts";
 import { BuildError, lastWords } from "./build_error.ts";
+import { gitSettingsOf, writeLogins } from "./logins.ts";
 import { StepError } from "./step.ts";
 import type { Work } from "./work.ts";
 
@@ -9,19 +11,24 @@ const COMMIT = /^[0-9a-f]{4,64}$/;
 /** The repository of another user on this machine may be read: nothing in it is executed. */
 const SETTINGS = "[advice]\n\tdetachedHead = false\n[safe]\n\tdirectory = *\n";
 const LOCAL_SETTINGS = '[protocol "file"]\n\tallow = always\n';
+const NO_LOGINS: Logins = { git: [], docker: [] };
 const IS_LOCAL = /^(file:\/\/|\/)/;
 
 /**
  * Fetches one commit of a repository into `source`, as little of its history as the other side
  * lets us, with its submodules. Answers with the commit.
  */
-export async function fetchGit(source: GitSource, work: Work): Promise<string> {
+export async function fetchGit(
+  source: GitSource,
+  work: Work,
+  logins: Logins = NO_LOGINS,
+): Promise<string> {
   const { url, revision = "HEAD" } = source;
   if (revision.startsWith("-")) {
     throw new BuildError("SourceMissing", `"${revision}" is no revision of a git repository`);
   }
   hideLogin(url, work);
-  const git = new Git(work, IS_LOCAL.test(url));
+  const git = new Git(work, IS_LOCAL.test(url), logins);
   try {
     await git.prepare(url);
     const start = await fetchRevision(git, revision);
@@ -41,16 +48,21 @@ export async function fetchGit(source: GitSource, work: Work): Promise<string> {
 class Git {
   readonly #work: Work;
   readonly #isLocal: boolean;
+  readonly #logins: Logins;
 
-  constructor(work: Work, isLocal: boolean) {
+  constructor(work: Work, isLocal: boolean, logins: Logins) {
     this.#work = work;
     this.#isLocal = isLocal;
+    this.#logins = logins;
   }
 
   async prepare(url: string): Promise<void> {
     // What comes from elsewhere must not lead git to the files of this machine.
     const local = this.#isLocal ? LOCAL_SETTINGS : "";
-    await writeFile(this.#work.at("home", ".gitconfig"), `${SETTINGS}${local}`);
+    const home = this.#work.at("home");
+    await writeLogins(this.#logins, { directory: home, home });
+    const settings = `${SETTINGS}${local}${gitSettingsOf(this.#logins)}`;
+    await writeFile(this.#work.at("home", ".gitconfig"), settings);
     await mkdir(this.#work.at("source"));
     await this.run(["init", "--quiet", "--template="]);
     await this.run(["remote", "add", "origin", url]);
@@ -64,13 +76,20 @@ class Git {
     return (await this.#git(args, true)).trim();
   }
 
+  /** It looks for its settings in the home of the user, whatever `HOME` says. */
+  #ssh(): string {
+    const hasKeys = this.#logins.git.some(({ type }) => type === "ssh");
+    const config = this.#work.at("home", ".ssh", "config").replaceAll("'", "'\\''");
+    return `ssh -oBatchMode=yes${hasKeys ? ` -F '${config}'` : ""}`;
+  }
+
   async #git(args: readonly string[], isAsked: boolean): Promise<string> {
     return await this.#work.run(["git", ...args], {
       isAsked,
       env: {
         GIT_TERMINAL_PROMPT: "0",
         GIT_ASKPASS: "true",
-        GIT_SSH_COMMAND: "ssh -oBatchMode=yes",
+        GIT_SSH_COMMAND: this.#ssh(),
         GIT_CONFIG_NOSYSTEM: "1",
       },
     });

@@ -5,6 +5,7 @@ import { type Clock, microTimestampOf } from "../base/clock.ts";
 import { isDiskFull } from "../base/durable_file.ts";
 import type { LineLog } from "../base/line_log.ts";
 import type { ProcessId } from "../base/process.ts";
+import { writerOf } from "./build.ts";
 import { runStep } from "./step.ts";
 
 export interface WorkOptions {
@@ -85,7 +86,7 @@ export class Work {
     const { log, clock } = this.#options;
     if (this.#isLogFull) return;
     const at = microTimestampOf(clock.now());
-    const from = this.#step.replaceAll(/[ -]+/g, "-");
+    const from = writerOf(this.#step);
     try {
       log.append([{ at, from, run: 0, text: this.withoutSecrets(text) }]);
     } catch (thrown) {

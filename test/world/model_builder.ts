@@ -1,5 +1,11 @@
 import type { LogLine } from "../../src/base/line_log.ts";
-import type { Builder, BuildRequest, BuildState } from "../../src/build/build.ts";
+import type {
+  Builder,
+  BuildRequest,
+  BuildState,
+  StepsPlan,
+  StepsRequest,
+} from "../../src/build/build.ts";
 import { NOW } from "./world_clock.ts";
 
 /** The simplest builder: a build is what a test says it is. */
@@ -9,10 +15,32 @@ export class ModelBuilder implements Builder {
 
   async start(): Promise<void> {}
 
-  build({ id }: BuildRequest): BuildState {
+  /** Why there are no steps; a test may say why. */
+  why: string | undefined;
+  readonly #plans = new Map<string, StepsPlan>();
+
+  build(request: BuildRequest | StepsRequest): BuildState {
+    const { id } = request;
     const state = this.#states.get(id) ?? { phase: "Pending" };
     this.#states.set(id, state);
+    if ("plan" in request && !this.#plans.has(id)) this.#plans.set(id, request.plan);
     return state;
+  }
+
+  /** What was asked for. */
+  planOf(id: string): StepsPlan | undefined {
+    return this.#plans.get(id);
+  }
+
+  async whyNoSteps(): Promise<string | undefined> {
+    return this.why;
+  }
+
+  cancel(id: string): void {
+    const { phase } = this.#states.get(id) ?? {};
+    if (phase === "Succeeded" || phase === "Failed") return;
+    const completedAt = NOW;
+    this.report(id, { phase: "Failed", reason: "BuildCancelled", completedAt });
   }
 
   /** Says how a build stands from now on. */

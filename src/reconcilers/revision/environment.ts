@@ -1,58 +1,20 @@
-import type { ConfigMap } from "../../api/config_map.ts";
 import type { Container } from "../../api/container.ts";
-import type { EnvFrom, EnvVar } from "../../api/env.ts";
 import { LABEL } from "../../api/labels.ts";
 import type { Revision } from "../../api/revision.ts";
-import type { Secret } from "../../api/secret.ts";
-import type { Lister } from "../../client/client.ts";
+import { type Environment, type EnvironmentListers, variablesFor } from "../environment.ts";
 
-export interface EnvironmentListers {
-  readonly configMaps: Lister<ConfigMap>;
-  readonly secrets: Lister<Secret>;
-}
-
-export interface Environment {
-  readonly variables: Readonly<Record<string, string>>;
-  /** What is referred to and is not there, a sentence each. */
-  readonly missing: readonly string[];
-}
-
-type Strings = Readonly<Record<string, string>>;
-
-/** One key or all keys of a ConfigMap or a Secret: the values, or why there are none. */
-interface Found {
-  readonly values: Strings | undefined;
-  readonly missing?: string;
-}
-
-/** The environment that a container asks for, with what is taken from ConfigMaps and Secrets. */
+/** The environment of a container of a Revision. */
 export function environmentFor(
   revision: Revision,
   container: Container,
-  listers: EnvironmentListers,
+  { configMaps, secrets }: EnvironmentListers,
 ): Environment {
   const { namespace } = revision.metadata;
-  const look = new Lookup(namespace, listers);
-  const variables: Record<string, string> = { ...ownVariables(revision) };
-  const missing: string[] = [];
-  for (const source of container.envFrom ?? []) {
-    const found = look.all(source);
-    if (found.missing !== undefined) missing.push(found.missing);
-    const { prefix = "" } = source;
-    for (const [key, value] of Object.entries(found.values ?? {}))
-      variables[`${prefix}${key}`] = value;
-  }
-  for (const variable of container.env ?? []) {
-    const found = look.one(variable);
-    if (found.missing !== undefined) missing.push(found.missing);
-    const value = found.values?.["value"];
-    if (value !== undefined) variables[variable.name] = expanded(value, variables);
-  }
-  return { variables, missing };
+  return variablesFor(container, { namespace, configMaps, secrets, own: ownVariables(revision) });
 }
 
 /** What every instance is told of itself (spec/elafros §5). `PORT` comes from the runtime. */
-function ownVariables({ metadata }: Revision): Strings {
+function ownVariables({ metadata }: Revision): Readonly<Record<string, string>> {
   const { name, labels = {} } = metadata;
   const configuration = labels[LABEL.configuration] ?? "";
   return {
@@ -60,63 +22,4 @@ function ownVariables({ metadata }: Revision): Strings {
     K_CONFIGURATION: configuration,
     K_REVISION: name,
   };
-}
-
-/** `$(NAME)` is the value of a variable named before, `$$(NAME)` is `$(NAME)`, as in Kubernetes. */
-export function expanded(text: string, variables: Strings): string {
-  return text.replaceAll(/\$\$|\$\(([^()]+)\)/g, (whole, name?: string) => {
-    if (name === undefined) return "$";
-    return variables[name] ?? whole;
-  });
-}
-
-class Lookup {
-  readonly #namespace: string | undefined;
-  readonly #listers: EnvironmentListers;
-
-  constructor(namespace: string | undefined, listers: EnvironmentListers) {
-    this.#namespace = namespace;
-    this.#listers = listers;
-  }
-
-  all({ configMapRef, secretRef }: EnvFrom): Found {
-    const { name = "", optional = false } = configMapRef ?? secretRef ?? {};
-    const isSecret = secretRef !== undefined;
-    const values = isSecret ? this.#secret(name) : this.#configMap(name);
-    if (values !== undefined || optional) return { values };
-    const kind = isSecret ? "Secret" : "ConfigMap";
-    return { values, missing: `${kind} "${name}" not found, and envFrom asks for all of its keys` };
-  }
-
-  one({ name: variable, value = "", valueFrom }: EnvVar): Found {
-    if (valueFrom === undefined) return { values: { value } };
-    const { secretKeyRef, configMapKeyRef } = valueFrom;
-    const { name = "", key = "", optional = false } = secretKeyRef ?? configMapKeyRef ?? {};
-    const kind = secretKeyRef === undefined ? "ConfigMap" : "Secret";
-    const all = kind === "Secret" ? this.#secret(name) : this.#configMap(name);
-    const found = all?.[key];
-    if (found !== undefined) return { values: { value: found } };
-    if (optional) return { values: undefined };
-    const what =
-      all === undefined ? `${kind} "${name}" not found` : `${kind} "${name}" has no key "${key}"`;
-    return { values: undefined, missing: `${what}, and the variable ${variable} is taken from it` };
-  }
-
-  #configMap(name: string): Strings | undefined {
-    const found = this.#listers.configMaps.get({ namespace: this.#namespace, name });
-    if (found === undefined) return undefined;
-    return { ...decoded(found.binaryData), ...found.data };
-  }
-
-  #secret(name: string): Strings | undefined {
-    const found = this.#listers.secrets.get({ namespace: this.#namespace, name });
-    return found === undefined ? undefined : decoded(found.data);
-  }
-}
-
-function decoded(data: Strings = {}): Strings {
-  const entries = Object.entries(data);
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]),
-  );
 }

@@ -10,7 +10,7 @@ import { REVISION } from "../../api/revision.ts";
 import { SECRET, type Secret } from "../../api/secret.ts";
 import { SERVICE } from "../../api/service.ts";
 import { OciError } from "../../oci/oci.ts";
-import { credentialsFor } from "./pull_secrets.ts";
+import { credentialsFor } from "../pull_secrets.ts";
 
 const NAME = "hello-00001";
 const LATEST = "example.com/hello:latest";
@@ -120,17 +120,15 @@ for (const { title, image, auths } of [
   test(`credentials are found ${title}`, async () => {
     await using world = await World.make();
     await world.client.create(dockerSecret(auths));
-    const spec = { imagePullSecrets: [{ name: "nobody" }, { name: "registry" }] };
-    const head = { apiVersion: REVISION.apiVersion, kind: "Revision" };
-    const made = { uid: "", resourceVersion: "", generation: 1, creationTimestamp: "" };
-    const metadata = { ...made, namespace: "default", name: "x" };
+    const imagePullSecrets = [{ name: "nobody" }, { name: "registry" }];
+    const puller = { namespace: "default", imagePullSecrets };
     const secrets = {
       get: () => world.find(SECRET, "registry"),
       list: () => [],
       controlledBy: () => [],
     };
-    assert.deepEqual(credentialsFor(image, { ...head, metadata, spec }, secrets), CREDENTIALS);
-    assert.equal(credentialsFor("other.com/x", { ...head, metadata, spec }, secrets), undefined);
+    assert.deepEqual(credentialsFor(image, puller, secrets), CREDENTIALS);
+    assert.equal(credentialsFor("other.com/x", puller, secrets), undefined);
   });
 }
 

@@ -10,7 +10,7 @@ import type { Lister } from "../../client/client.ts";
 import type { Background } from "../../control/background.ts";
 import type { Recorder } from "../../control/recorder.ts";
 import { type Digest, type ImageStore, OciError, type Registry } from "../../oci/oci.ts";
-import { credentialsFor, hostOf } from "./pull_secrets.ts";
+import { credentialsFor, hostOf } from "../pull_secrets.ts";
 
 export interface ImageDeps {
   readonly images: ImageStore;
@@ -110,7 +110,9 @@ export function fetchAgain(revision: Revision, deps: ImageDeps): ImageOutcome {
 }
 
 function fetch(image: string, revision: Revision, deps: ImageDeps): ImageOutcome {
-  const credentials = credentialsFor(image, revision, deps.secrets);
+  const { metadata, spec } = revision;
+  const puller = { namespace: metadata.namespace, imagePullSecrets: spec.imagePullSecrets };
+  const credentials = credentialsFor(image, puller, deps.secrets);
   const outcome = deps.pulls.ask(revision.metadata.uid, {
     act: () => deps.registry.pull(image, { ...(credentials && { credentials }) }),
     about: JSON.stringify([image, credentials]),

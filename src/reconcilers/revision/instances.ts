@@ -15,7 +15,7 @@ import type {
   Security,
   Volume,
 } from "../../runtime/runtime.ts";
-import { expanded } from "./environment.ts";
+import { expanded } from "../environment.ts";
 
 /** Between SIGTERM and SIGKILL, when requests have ended already. */
 const GRACE_MS = 10_000;

@@ -2,7 +2,7 @@ import { readQuantity } from "../../api/quantity.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { Volume as VolumeSpec } from "../../api/volume.ts";
 import type { Volume, VolumeFile } from "../../runtime/runtime.ts";
-import type { EnvironmentListers } from "./environment.ts";
+import type { EnvironmentListers } from "../environment.ts";
 
 export interface Volumes {
   readonly volumes: readonly Volume[];

@@ -1,7 +1,7 @@
 import type { ImageConfig } from "../../oci/oci.ts";
 import { commandOf } from "../command.ts";
 import { NotStarted } from "../not_started.ts";
-import type { InstanceSpec } from "../runtime.ts";
+import type { InstanceSpec, Security } from "../runtime.ts";
 import type { EngineMount } from "./volumes.ts";
 
 /** What is given to a container by where it runs. */
@@ -51,22 +51,15 @@ function hostConfigOf(spec: InstanceSpec, around: Surroundings): object {
   const { limits, security = {} } = spec;
   const { memoryBytes, cpuMillis } = limits;
   const published = { [portOf(spec)]: [{ HostIp: "127.0.0.1", HostPort: "" }] };
-  const options = [
-    ...(security.mayGainPrivileges === false ? ["no-new-privileges"] : []),
-    ...(security.isSeccompOff === true ? ["seccomp=unconfined"] : []),
-  ];
   return {
+    ...securityOptionsOf(security),
     NetworkMode: around.network,
     ...(!around.isDirect && { PortBindings: published }),
     // As much swap again would make a limit of twice its size.
     ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
     ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
     PidsLimit: around.pidsMax,
-    ReadonlyRootfs: security.isRootReadOnly === true,
     Mounts: around.mounts,
-    CapAdd: security.addedCapabilities ?? [],
-    CapDrop: security.droppedCapabilities ?? [],
-    SecurityOpt: options,
     LogConfig: LOG_CONFIG,
     RestartPolicy: { Name: "no" },
     Privileged: false,
@@ -74,8 +67,25 @@ function hostConfigOf(spec: InstanceSpec, around: Surroundings): object {
   };
 }
 
+/** What a container may do less, or more, than usual, in the engine's words. */
+export function securityOptionsOf(security: Security): object {
+  const options = [
+    ...(security.mayGainPrivileges === false ? ["no-new-privileges"] : []),
+    ...(security.isSeccompOff === true ? ["seccomp=unconfined"] : []),
+  ];
+  return {
+    ReadonlyRootfs: security.isRootReadOnly === true,
+    CapAdd: security.addedCapabilities ?? [],
+    CapDrop: security.droppedCapabilities ?? [],
+    SecurityOpt: options,
+  };
+}
+
 /** "uid:gid" as far as it is asked for, or else what the image says. */
-function userOf({ user = {}, security = {} }: InstanceSpec, image: string): string {
+export function userOf(
+  { user = {}, security = {} }: Pick<InstanceSpec, "user" | "security">,
+  image: string,
+): string {
   const { uid, gid } = user;
   const [name = "", group] = image.split(":");
   const who = uid === undefined ? name : String(uid);
@@ -88,7 +98,8 @@ function userOf({ user = {}, security = {} }: InstanceSpec, image: string): stri
   return uid !== undefined || group === undefined ? who : `${who}:${group}`;
 }
 
-function variablesOf(lines: readonly string[] = []): Readonly<Record<string, string>> {
+/** Variables as an image has them: `NAME=value`. */
+export function variablesOf(lines: readonly string[] = []): Readonly<Record<string, string>> {
   const pairs = lines.map((line) => {
     const at = line.indexOf("=");
     return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];

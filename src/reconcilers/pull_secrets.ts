@@ -1,7 +1,6 @@
-import type { Revision } from "../../api/revision.ts";
-import type { Secret } from "../../api/secret.ts";
-import type { Lister } from "../../client/client.ts";
-import type { Credentials } from "../../oci/oci.ts";
+import type { Secret } from "../api/secret.ts";
+import type { Lister } from "../client/client.ts";
+import type { Credentials } from "../oci/oci.ts";
 
 /** What a `kubernetes.io/dockerconfigjson` holds of one registry. */
 interface Auth {
@@ -17,15 +16,21 @@ const DOCKER_HUB: ReadonlySet<string> = new Set([
   "registry-1.docker.io",
 ]);
 
-/** The name and password for the registry of an image, from the Revision's `imagePullSecrets`. */
+/** Who may pull: the Secrets that a Revision or an account names for it. */
+export interface Puller {
+  readonly namespace: string | undefined;
+  readonly imagePullSecrets?: readonly { readonly name?: string }[] | undefined;
+}
+
+/** The name and password for the registry of an image, from `imagePullSecrets`. */
 export function credentialsFor(
   image: string,
-  { metadata, spec }: Revision,
+  { namespace, imagePullSecrets = [] }: Puller,
   secrets: Lister<Secret>,
 ): Credentials | undefined {
   const host = hostOf(image);
-  for (const { name = "" } of spec.imagePullSecrets ?? []) {
-    const secret = secrets.get({ namespace: metadata.namespace, name });
+  for (const { name = "" } of imagePullSecrets) {
+    const secret = secrets.get({ namespace, name });
     const found = Object.entries(authsOf(secret)).find(([registry]) => isSame(registry, host));
     const credentials = found && readAuth(found[1]);
     if (credentials !== undefined) return credentials;
@@ -56,7 +61,8 @@ export function hostOf(image: string): string {
   return isHost ? first : "docker.io";
 }
 
-function isSame(registry: string, host: string): boolean {
+/** Whether a registry, as settings of Docker write it, is the one on this host. */
+export function isSame(registry: string, host: string): boolean {
   const plain = registry.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return plain === host || (DOCKER_HUB.has(plain) && DOCKER_HUB.has(host));
 }

@@ -1,0 +1,199 @@
+import { mkdirSync } from "node:fs";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type {
+  ContainerEnd,
+  ContainerJob,
+  Containers,
+  StepContainer,
+} from "../../build/containers.ts";
+import type { ImageConfig, ImageStore } from "../../oci/oci.ts";
+import { commandOf } from "../command.ts";
+import { NotStarted } from "../not_started.ts";
+import { unlessAborted } from "../unless_aborted.ts";
+import { Connections, type ConnectionsOptions } from "./connection.ts";
+import { type Engine, EngineError } from "./engine.ts";
+import { LABEL, look, removeContainer, sweep } from "./engine_container.ts";
+import { CREATED, WAITED } from "./engine_schema.ts";
+import { whyUnfit } from "./fitness.ts";
+import { framesOf } from "./frames.ts";
+import { LoadedImages } from "./loaded_images.ts";
+import { securityOptionsOf, userOf, variablesOf } from "./plan.ts";
+import { layOutVolumes } from "./volumes.ts";
+import { reasonIn } from "./words.ts";
+
+export interface JobsOptions {
+  readonly images: ImageStore;
+  /** Where an engine may be: the first that answers is taken. */
+  readonly addresses: ConnectionsOptions["addresses"];
+  /** Tells our containers from those of other servers that use the same engine. */
+  readonly mark: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How many processes and threads a job may have. */
+  readonly pidsMax?: number;
+}
+
+const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "16m", "max-file": "2" } };
+const PIDS_MAX = 4096;
+
+/** Runs the containers of builds to their end, by the engine that instances have as well. */
+export class Jobs implements Containers, AsyncDisposable {
+  readonly #options: JobsOptions;
+  readonly #connections: Connections;
+  readonly #loaded: LoadedImages;
+  readonly #running = new Set<string>();
+  #count = 0;
+
+  constructor(options: JobsOptions) {
+    const { addresses, clock, images, mark } = options;
+    this.#options = options;
+    this.#loaded = new LoadedImages({ images, mark });
+    // What another life of this server has left would write into files that are not there.
+    const welcome: ConnectionsOptions["welcome"] = ({ engine }) => this.#clear(engine);
+    this.#connections = new Connections({ addresses, clock, welcome });
+  }
+
+  async whyNone(): Promise<string | undefined> {
+    try {
+      await this.#connections.use(({ engine }) => engine.ping());
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof NotStarted || thrown instanceof EngineError) return thrown.message;
+      throw thrown;
+    }
+  }
+
+  async run(job: ContainerJob): Promise<ContainerEnd> {
+    const { signal, image, directory, container: asked, volumes } = job;
+    const { images } = this.#options;
+    const { config } = await images.image(image);
+    return await this.#connections.use(async ({ engine, platform, network }) => {
+      const refusal = whyUnfit(config, platform);
+      if (refusal !== undefined) throw new NotStarted(`image ${image} cannot run here: ${refusal}`);
+      const name = await unlessAborted(signal, this.#loaded.get(engine, image));
+      mkdirSync(directory, { recursive: true });
+      const mounts = layOutVolumes({ volumes, mounts: asked.mounts }, directory);
+      const pidsMax = this.#options.pidsMax ?? PIDS_MAX;
+      const around = { network, image: name, labels: this.#labelsOf(job), mounts, pidsMax };
+      signal.throwIfAborted();
+      return await this.#runAs(this.#nameOf(job), engine, {
+        job,
+        body: planOf(asked, config, around),
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connections[Symbol.asyncDispose]();
+  }
+
+  async #runAs(container: string, engine: Engine, { job, body }: Running): Promise<ContainerEnd> {
+    const { signal } = job;
+    this.#running.add(container);
+    const stop = () => void removeContainer(engine, container).catch(() => {});
+    try {
+      const query = { name: container };
+      const { Id: id } = await engine.post("/containers/create", CREATED, { query, body });
+      signal.addEventListener("abort", stop);
+      signal.throwIfAborted();
+      await engine.act(`/containers/${id}/start`);
+      job.onStart();
+      await follow(engine, id, job);
+      return await endOf(engine, id);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof EngineError) || thrown.status === 0) throw thrown;
+      const why = `the container engine refuses: ${reasonIn(thrown.message)}`;
+      throw new NotStarted(why, { cause: thrown });
+    } finally {
+      signal.removeEventListener("abort", stop);
+      await removeContainer(engine, container).catch((err: unknown) => {
+        this.#options.log.warn({ err, container }, "Cannot remove a container of a build");
+      });
+      this.#running.delete(container);
+    }
+  }
+
+  /** Images go from the engine when the store has them no longer. */
+  async #clear(engine: Engine): Promise<void> {
+    const { mark, log } = this.#options;
+    for (const err of await sweep(engine, mark, this.#running))
+      log.warn({ err }, "Cannot remove a container of a build that is over");
+  }
+
+  #labelsOf({ name }: ContainerJob) {
+    return { [LABEL.server]: this.#options.mark, [LABEL.instance]: name };
+  }
+
+  /** What `docker ps` shows: each run has one of its own. */
+  #nameOf({ name }: ContainerJob): string {
+    this.#count += 1;
+    const plain = name.replaceAll("/", ".").replaceAll(/[^A-Za-z0-9_.-]/g, "_");
+    return `varve-${this.#options.mark}-${plain}-${this.#count}`;
+  }
+}
+
+interface Running {
+  readonly job: ContainerJob;
+  readonly body: object;
+}
+
+interface Around {
+  readonly network: string;
+  /** Of the image in the engine. */
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly mounts: readonly object[];
+  readonly pidsMax: number;
+}
+
+/** What the engine is told to create. Throws `NotStarted` when there is nothing to run. */
+function planOf(asked: StepContainer, image: ImageConfig, around: Around): object {
+  const { config = {} } = image;
+  const { limits, workingDir } = asked;
+  const { memoryBytes, cpuMillis } = limits;
+  const env = { ...variablesOf(config.Env), ...asked.env };
+  const [file, ...args] = commandOf(asked, config, env);
+  const user = userOf(asked, config.User ?? "");
+  return {
+    Image: around.image,
+    Entrypoint: [file],
+    Cmd: args,
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...(workingDir !== undefined && { WorkingDir: workingDir }),
+    ...(user !== "" && { User: user }),
+    Labels: around.labels,
+    Healthcheck: { Test: ["NONE"] },
+    Tty: false,
+    OpenStdin: false,
+    HostConfig: {
+      ...securityOptionsOf(asked.security ?? {}),
+      NetworkMode: around.network,
+      ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
+      ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
+      PidsLimit: around.pidsMax,
+      Mounts: around.mounts,
+      LogConfig: LOG_CONFIG,
+      RestartPolicy: { Name: "no" },
+      Privileged: false,
+      AutoRemove: false,
+    },
+  };
+}
+
+/** Tells what a container writes, line by line, until it has ended. */
+async function follow(engine: Engine, id: string, { signal, onLine }: ContainerJob): Promise<void> {
+  const query = { follow: 1, stdout: 1, stderr: 1 };
+  const chunks = await engine.stream(`/containers/${id}/logs`, { query, signal });
+  for await (const frames of framesOf(chunks)) {
+    // The engine keeps them by lines, and so it sends them.
+    for (const { payload } of frames) onLine(payload.toString().replace(/\r?\n$/, ""));
+  }
+}
+
+async function endOf(engine: Engine, id: string): Promise<ContainerEnd> {
+  const { StatusCode } = await engine.post(`/containers/${id}/wait`, WAITED, { limitMs: 0 });
+  const found = await look(engine, id);
+  return { exitCode: StatusCode, isOutOfMemory: found?.State.OOMKilled === true };
+}
