@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request } from "node:http";
+import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 
@@ -6,6 +6,47 @@ export interface LoadOptions {
   readonly gateway: string;
   readonly host: string;
   readonly perSecond: number;
+  /** What one of them is; a plain GET when left out. */
+  readonly act?: Act;
+}
+
+/** Where a request goes, and by which connections. */
+export interface Target {
+  readonly hostname: string;
+  readonly port: string;
+  readonly host: string;
+  readonly agent: Agent;
+  /** Notes the connection that it got. */
+  readonly onSocket: (socket: Socket) => void;
+}
+
+/** One request. Answers with what to count it under; throws when it went wrong. */
+export type Act = (target: Target) => Promise<string>;
+
+/** A GET of "/", counted under its answer. */
+export const get: Act = async (target) => {
+  const { answer, sent } = send(target, {});
+  sent.end();
+  return await textOf(await answer);
+};
+
+/** A request that is sent when its caller ends it. */
+export function send(target: Target, more: RequestOptions) {
+  const { hostname, port, host, agent, onSocket } = target;
+  const headers = { host, ...(more.headers as Readonly<Record<string, string>>) };
+  const sent = request({ hostname, port, agent, ...more, headers });
+  sent.on("socket", onSocket);
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.on("response", resolve).on("error", reject);
+  });
+  return { sent, answer };
+}
+
+/** The body of an answer of 200. */
+export async function textOf(answer: IncomingMessage): Promise<string> {
+  const body = await text(answer);
+  if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}: ${body}`);
+  return body;
 }
 
 /** One request that did not end in 200. */
@@ -71,24 +112,19 @@ export class SteadyLoad implements AsyncDisposable {
   }
 
   async #one(): Promise<void> {
-    const { gateway, host } = this.#options;
+    const { gateway, host, act = get } = this.#options;
     const startedAtMs = performance.now();
     const { port, hostname } = new URL(gateway);
-    const outgoing = request({ hostname, port, headers: { host }, agent: this.#agent });
     let localPort = 0;
-    outgoing.on("socket", (socket: Socket) => {
-      localPort = socket.localPort ?? 0;
+    const onSocket = (socket: Socket) => {
       const note = () => {
         localPort = socket.localPort ?? 0;
       };
+      note();
       if (socket.connecting) socket.once("connect", note);
-    });
+    };
     try {
-      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        outgoing.on("response", resolve).on("error", reject).end();
-      });
-      const body = await text(answer);
-      if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}: ${body}`);
+      const body = await act({ hostname, port, host, agent: this.#agent, onSocket });
       this.#bodies.set(body, (this.#bodies.get(body) ?? 0) + 1);
     } catch (thrown) {
       const why = thrown instanceof Error ? thrown.message : String(thrown);

@@ -18,6 +18,8 @@ export interface VarveOptions {
   readonly flags?: readonly string[];
   /** Of earlier processes; a new one that is removed in the end when left out. */
   readonly home?: string;
+  /** Of Node itself, such as "--cpu-prof". */
+  readonly nodeFlags?: readonly string[];
 }
 
 interface Endpoints {
@@ -30,14 +32,16 @@ export class VarveProcess implements AsyncDisposable {
   readonly home: string;
   readonly #isOwnHome: boolean;
   readonly #flags: readonly string[];
+  readonly #nodeFlags: readonly string[];
   #child: ChildProcess | undefined;
   #client: KubernetesClient | undefined;
   endpoints: Endpoints = { api: "", gateway: "" };
 
-  constructor(home: string, { flags = [], home: given }: VarveOptions) {
+  constructor(home: string, { flags = [], home: given, nodeFlags = [] }: VarveOptions) {
     this.home = home;
     this.#isOwnHome = given === undefined;
     this.#flags = flags;
+    this.#nodeFlags = nodeFlags;
   }
 
   static async start(options: VarveOptions = {}): Promise<VarveProcess> {
@@ -67,7 +71,8 @@ export class VarveProcess implements AsyncDisposable {
       url === "" ? 0 : new URL(url).port,
     );
     const where = ["--api", `127.0.0.1:${api}`, "--gateway", `127.0.0.1:${gateway}`];
-    const args = [MAIN, "serve", "--home", this.home, ...where, ...this.#flags];
+    const serve = ["serve", "--home", this.home, ...where, ...this.#flags];
+    const args = [...this.#nodeFlags, MAIN, ...serve];
     const { NODE_COMPILE_CACHE, PATH, HOME } = process.env;
     const env = { PATH, HOME, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
     const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });

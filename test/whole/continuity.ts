@@ -36,7 +36,7 @@ export interface ContinuityReport {
 }
 
 const NAME = "steady";
-const HOST = `${NAME}.default.localhost`;
+export const HOST = `${NAME}.default.localhost`;
 
 export async function continuity(options: ContinuityOptions): Promise<ContinuityReport> {
   await using varve = await VarveProcess.start({ flags: ["--workers", "2"] });
@@ -65,14 +65,23 @@ export async function continuity(options: ContinuityOptions): Promise<Continuity
   return { sent: load.sent, failures, lostWithWorker, steps: story.steps };
 }
 
-class Story {
+/** Answers with its version to whatever it is asked. */
+function plainServer(version: number): string {
+  const answer = `(_, answer) => answer.end("version ${version}")`;
+  return `require("http").createServer(${answer}).listen(process.env.PORT);`;
+}
+
+/** What is done to the Service "steady" of a server, while others ask it. */
+export class Story {
   readonly steps: string[] = [];
   readonly #varve: VarveProcess;
+  readonly #serverOf: (version: number) => string;
   readonly #source = mkdtempSync(join(tmpdir(), "varve-source-"));
   #version = 0;
 
-  constructor(varve: VarveProcess) {
+  constructor(varve: VarveProcess, serverOf = plainServer) {
     this.#varve = varve;
+    this.#serverOf = serverOf;
     this.#git("init", "--quiet");
   }
 
@@ -149,15 +158,18 @@ class Story {
     rmSync(this.#source, { recursive: true });
   }
 
+  /** What was deployed last, as a source. */
+  get source(): string {
+    return `git+file://${this.#source}#${this.#git("rev-parse", "HEAD").trim()}`;
+  }
+
   #commit(): string {
     const body = `version ${this.#version}`;
-    const answer = `(_, answer) => answer.end("${body}")`;
-    const server = `require("http").createServer(${answer}).listen(process.env.PORT);`;
-    writeFileSync(join(this.#source, "server.js"), server);
+    writeFileSync(join(this.#source, "server.js"), this.#serverOf(this.#version));
     writeFileSync(join(this.#source, "package.json"), '{"scripts":{"start":"node server.js"}}');
     this.#git("add", "--all");
     this.#git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", body);
-    return `git+file://${this.#source}#${this.#git("rev-parse", "HEAD").trim()}`;
+    return this.source;
   }
 
   #git(...args: readonly string[]): string {
@@ -189,7 +201,8 @@ class Story {
   }
 }
 
-async function workersOf(home: string): Promise<readonly number[]> {
+/** The processes of the gateway of a home. */
+export async function workersOf(home: string): Promise<readonly number[]> {
   const directory = join(home, "gateway");
   const names = await readdir(directory, { recursive: true });
   const records = names.filter((name) => name.endsWith(".json"));
