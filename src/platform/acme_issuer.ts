@@ -47,9 +47,6 @@ const ACCOUNT = { namespace: "varve-system", name: "acme-account" } as const;
 /** From one minute to half a day: an authority counts failures by the hour, and by the week. */
 const BACKOFF = { firstMs: 60_000, mostMs: 12 * 3_600_000 };
 const TICK_MS = 5_000;
-/** Renewed when a third of its life is left. */
-const LIFE_PARTS = 3;
-const LIFE_MS = 90 * 24 * 3_600_000;
 
 /**
  * Gets certificates from an ACME authority, one host at a time, and keeps them as Secrets, which is
@@ -91,7 +88,7 @@ export class AcmeIssuer implements Issuer {
     // Nobody signs these (RFC 6761).
     if (host === "localhost" || host.endsWith(".localhost")) return undefined;
     const { hosts, acme } = this.#deps;
-    if (hosts.isGood(host, namespace, LIFE_MS / LIFE_PARTS)) {
+    if (hosts.isFresh(host, namespace)) {
       this.#wishes.delete(host);
       return undefined;
     }

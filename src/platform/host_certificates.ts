@@ -9,6 +9,7 @@ import type { Log } from "../base/log.ts";
 import type { Cache } from "../client/client.ts";
 import type { Recorder } from "../control/recorder.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import type { Gateway } from "../gateway/route_table.ts";
 import type { CertificateState, CoverOptions, RouteTls } from "../reconcilers/route/tls.ts";
 import type { Config } from "./config.ts";
 import { hostsOf, pairFor } from "./credentials.ts";
@@ -29,7 +30,7 @@ export interface HostCertificatesDeps {
   readonly directory: string;
   readonly authority: KeyPair;
   readonly cache: Cache;
-  readonly gateway: Fleet;
+  readonly gateway: Gateway & Pick<Fleet, "tlsAddress">;
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,11 +44,16 @@ interface Own {
 interface Given {
   readonly namespace: string;
   readonly hosts: readonly string[];
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
 
 const TLS_TYPE = "kubernetes.io/tls";
 const RENEW_MS = 24 * 3_600_000;
+/** How often those of others are looked over for their age. */
+const AGE_MS = 3_600_000;
+/** One is old when a third of its life is left, whether that is three months or six days. */
+const LIFE_PARTS = 3;
 
 /**
  * Tells the gateway the certificates of hosts: those in Secrets that say that they are for it, and
@@ -86,6 +92,7 @@ export class HostCertificates implements Part, RouteTls {
       }),
     );
     this.#started.use(every(clock, RENEW_MS, () => this.#renew()));
+    this.#started.use(every(clock, AGE_MS, () => this.#wakeOld()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,14 +144,18 @@ export class HostCertificates implements Part, RouteTls {
     }
   }
 
-  /** Whether there is one that is good for so much longer, not to be asked for again. */
-  isGood(host: string, namespace: string, forMs: number): boolean {
-    const until = this.#deps.clock.now() + forMs;
-    return this.#givenFor(host, namespace).some(({ notAfterMs }) => notAfterMs > until);
+  /** Whether there is one that is not old yet, so that none is to be asked for. */
+  isFresh(host: string, namespace: string): boolean {
+    return this.#givenFor(host, namespace).some((it) => !this.#isOld(it));
+  }
+
+  #isOld({ notBeforeMs, notAfterMs }: Given): boolean {
+    return this.#deps.clock.now() >= notAfterMs - (notAfterMs - notBeforeMs) / LIFE_PARTS;
   }
 
   #isGiven(host: string, namespace: string): boolean {
-    return this.isGood(host, namespace, 0);
+    const now = this.#deps.clock.now();
+    return this.#givenFor(host, namespace).some(({ notAfterMs }) => notAfterMs > now);
   }
 
   #givenFor(host: string, namespace: string): readonly Given[] {
@@ -194,6 +205,12 @@ export class HostCertificates implements Part, RouteTls {
     const options = { name: join("hosts", name), title, hosts, issuer: authority };
     const pair = await pairFor(options, { directory, clock });
     await gateway.putTls({ is: "certificate", id: `own/${name}`, isOwn: true, ...pair });
+  }
+
+  /** Nothing else tells a Route that time has passed. */
+  #wakeOld(): void {
+    const old = [...this.#given.values()].filter((it) => this.#isOld(it));
+    for (const namespace of new Set(old.map((it) => it.namespace))) this.wake(namespace);
   }
 
   async #renew(): Promise<void> {
