@@ -18,6 +18,7 @@ import { SERVICE, type Service } from "../src/api/service.ts";
 import type { KubernetesClient } from "../src/client/kubernetes.ts";
 import { makeTestImage } from "../src/oci/test_image.ts";
 import { TestRegistry } from "../src/oci/test_registry.ts";
+import { numberFlag } from "../test/support/number_flag.ts";
 import { VarveProcess } from "../test/support/varve_process.ts";
 import { claim, elapsedMs, rounded, times } from "./report.ts";
 import { reportProfile } from "./scale_profile.ts";
@@ -43,8 +44,8 @@ const { values } = parseArgs({
     profile: { type: "boolean", default: false },
   },
 });
-const many = Number(values.services);
-const revisions = Number(values.revisions);
+const many = numberFlag("services", values.services, FEW + 1);
+const revisions = numberFlag("revisions", values.revisions, 1);
 const profiles = mkdtempSync(join(tmpdir(), "varve-profile-"));
 
 const registry = new TestRegistry();
@@ -112,11 +113,13 @@ function tellMemory(empty: number, full: number): void {
 }
 
 function tellMore(few: More, now: More): void {
+  const beside = (what: keyof More) => {
+    const than = `${times(now[what], few[what])} the ${rounded(few[what])} ms`;
+    return `${rounded(now[what])} ms, ${than} with ${FEW} services`;
+  };
   const verdict = now.tookMs / few.tookMs <= RATIO_BUDGET ? "kept" : "missed";
-  const beside = `${times(now.tookMs, few.tookMs)} the ${rounded(few.tookMs)} ms with ${FEW} services`;
-  claim("scale", `  one more deploy: ${rounded(now.tookMs)} ms, ${beside}`);
-  const work = `${rounded(now.cpuMs)} ms, ${times(now.cpuMs, few.cpuMs)} the ${rounded(few.cpuMs)} ms`;
-  claim("scale", `  one more deploy, work of the control process: ${work}`);
+  claim("scale", `  one more deploy: ${beside("tookMs")}`);
+  claim("scale", `  one more deploy, work of the control process: ${beside("cpuMs")}`);
   claim("scale", `  budget ${RATIO_BUDGET} x: ${verdict}`);
 }
 

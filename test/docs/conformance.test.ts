@@ -60,6 +60,14 @@ for (const { id, says, shown } of rows) {
   });
 }
 
+test("each story (NE) and each error (ERR) has a test that is named after it", () => {
+  const stories = rows.filter(({ id }) => /^(NE|ERR)-/.test(id));
+  const without = stories.filter(({ id, shown }) => {
+    return !shown.some((proof) => new RegExp(`› .*\\b${id}\\b`).test(proof));
+  });
+  assert.deepEqual(without, []);
+});
+
 /** The suites of others name their tests themselves: here is only how they are run. */
 function checkScript(script: string, name: string): void {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));

@@ -3,8 +3,8 @@ import { type Point, slopeOf } from "./slope.ts";
 
 const EVERY_MS = 5000;
 /** What a process takes while it warms up says nothing of how it goes on. */
-const WARM_MS = 120_000;
-const TELLING_MS_MIN = 600_000;
+const WARM_MS = 600_000;
+const TELLING_MS_MIN = 900_000;
 const HOUR_MS = 3_600_000;
 /** A process that grows by more than this in an hour is taken to leak. */
 const PER_HOUR_MAX_MB = 10;

@@ -12,6 +12,7 @@ import { REVISION } from "../../src/api/revision.ts";
 import type { Service } from "../../src/api/service.ts";
 import { serverOf, stream, upload, webSocket } from "../support/acts.ts";
 import { MemoryWatch } from "../support/memory_watch.ts";
+import { numberFlag } from "../support/number_flag.ts";
 import { type Act, get, SteadyLoad } from "../support/steady_load.ts";
 import { ready, serviceFrom, VarveProcess } from "../support/varve_process.ts";
 import { HOST, Story, workersOf } from "./continuity.ts";
@@ -20,7 +21,7 @@ interface SoakOptions {
   readonly minutes: number;
   /** Plain requests a second; of the other sorts there are fewer. */
   readonly rate: number;
-  /** Kills of the control process, spread over the time. */
+  /** Kills of the control process, spread over the first half of the time. */
   readonly kills: number;
 }
 
@@ -54,13 +55,14 @@ async function soak({ minutes, rate, kills }: SoakOptions): Promise<boolean> {
     return [sort, stack.use(new SteadyLoad(options))] as const;
   });
   const memory = stack.use(new MemoryWatch(() => pidsOf(varve)));
-  const lastMs = performance.now() + minutes * MINUTE_MS;
-  const killEveryMs = (minutes * MINUTE_MS) / (kills + 1);
+  const beganMs = performance.now();
+  const lastsMs = minutes * MINUTE_MS;
   let killed = 0;
-  for (let round = 0; performance.now() < lastMs; round += 1) {
+  for (let round = 0; performance.now() - beganMs < lastsMs; round += 1) {
     await changeAll(story, resting, round);
-    const isTime = performance.now() > lastMs - killEveryMs * (kills - killed);
-    if (killed < kills && isTime) {
+    // In the first half, so that the last of its lives is long enough to see how it grows.
+    const dueMs = ((killed + 1) * lastsMs) / (2 * kills);
+    if (killed < kills && performance.now() - beganMs >= dueMs) {
       await story.killControl();
       killed += 1;
     }
@@ -172,6 +174,8 @@ const { values } = parseArgs({
     kills: { type: "string" },
   },
 });
-const minutes = Number(values.minutes);
-const kills = Number(values.kills ?? Math.max(1, Math.round(minutes / 15)));
-process.exitCode = (await soak({ minutes, rate: Number(values.rate), kills })) ? 0 : 1;
+const minutes = numberFlag("minutes", values.minutes);
+const often = String(Math.max(1, Math.round(minutes / 15)));
+const kills = numberFlag("kills", values.kills ?? often);
+const rate = numberFlag("rate", values.rate, 1);
+process.exitCode = (await soak({ minutes, rate, kills })) ? 0 : 1;
