@@ -40,6 +40,8 @@ const containerStatus = t.Object({
 });
 
 const spec = t.Object({
+  /** Those that run to their end, one after the other: the steps of a Build. */
+  initContainers: t.Optional(t.Array(container)),
   containers: t.Array(container),
   nodeName: text,
   restartPolicy: text,
@@ -61,6 +63,7 @@ const status = t.Object({
   ports: t.Optional(
     t.Array(t.Object({ containerPort: t.Integer(), hostPort: t.Integer(), protocol: text })),
   ),
+  initContainerStatuses: t.Optional(t.Array(containerStatus)),
   containerStatuses: t.Optional(t.Array(containerStatus)),
   qosClass: text,
 });
@@ -163,12 +166,24 @@ function portCell({ status }: Pod): Cell {
 /** As kubectl tells it: what its containers wait for or ended by, or else its phase. */
 function statusCell({ metadata, status }: Pod): Cell {
   if (metadata.deletionTimestamp !== undefined) return "Terminating";
+  const initial = initCell(status?.initContainerStatuses ?? []);
+  if (initial !== undefined) return initial;
   const states = (status?.containerStatuses ?? []).map(({ state }) => state);
   const [why] = states.flatMap((state) => {
     if (state?.waiting?.reason) return [state.waiting.reason];
     return state?.terminated === undefined ? [] : [endOf(state.terminated)];
   });
   return why ?? status?.reason ?? status?.phase ?? "Unknown";
+}
+
+/** What holds the containers up that come after these, or nothing when none does. */
+function initCell(all: readonly ContainerStatus[]): Cell | undefined {
+  const at = all.findIndex(({ state }) => state?.terminated?.exitCode !== 0);
+  const found = all[at]?.state;
+  if (found === undefined) return undefined;
+  if (found.terminated !== undefined) return `Init:${endOf(found.terminated)}`;
+  const reason = found.waiting?.reason ?? "";
+  return ["", "PodInitializing"].includes(reason) ? `Init:${at}/${all.length}` : `Init:${reason}`;
 }
 
 function endOf({ reason = "", signal = 0, exitCode }: Value<typeof terminated>): string {

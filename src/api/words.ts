@@ -92,6 +92,8 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   imageID: "The image that it runs, by digest.",
   imagePullPolicy: "When the image is looked for again. Revisions stay with their digest.",
   imagePullSecrets: "Secrets to log in to registries with.",
+  initContainers: "What runs to its end first, one after the other.",
+  initContainerStatuses: "What each of them is doing, or how it ended.",
   imageSource: "Of one that was built here: what was built.",
   immutable: "Once true, neither it nor the data change any more.",
   initialDelaySeconds: "How long after the start the first look is taken.",

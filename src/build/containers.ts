@@ -64,8 +64,11 @@ export interface ContainerEnd {
 }
 
 /** Runs containers of builds: the one way in which a build runs what is in an image. */
-export interface Containers {
-  /** Why none can run now, with the way out; nothing when they can. */
+export interface Containers extends AsyncDisposable {
+  /**
+   * Why none can run now, with the way out; nothing when they can. The first time that they can,
+   * what an earlier server has left running is ended.
+   */
   whyNone(): Promise<string | undefined>;
   /**
    * Runs one, and has it gone when it returns. Throws what the engine says when it cannot be

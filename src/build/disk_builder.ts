@@ -11,7 +11,7 @@ import type { Builder, BuildRequest, BuildState, StepsRequest } from "./build.ts
 import { BuildError, failureOf } from "./build_error.ts";
 import { BuildRecords, isEnded } from "./build_record.ts";
 import type { Containers } from "./containers.ts";
-import { clearLeftovers, endProcesses } from "./leftovers.ts";
+import { clearLeftovers, endProcesses, hasLeftovers } from "./leftovers.ts";
 import { runBuild } from "./run_build.ts";
 import { partsOf, runSteps } from "./run_steps.ts";
 import { Work } from "./work.ts";
@@ -76,7 +76,10 @@ export class DiskBuilder implements Builder {
   }
 
   async start(): Promise<void> {
-    await clearLeftovers(join(this.#home, "work"), this.#options.clock);
+    const works = join(this.#home, "work");
+    // What an earlier life has left writes into these directories.
+    if (hasLeftovers(works)) await this.#options.steps?.containers.whyNone();
+    await clearLeftovers(works, this.#options.clock);
     for (const { id, state } of await this.#records.start()) this.#states.set(id, state);
     this.#isOpen = true;
   }
@@ -151,6 +154,7 @@ export class DiskBuilder implements Builder {
     const builds = [...this.#builds.values()];
     for (const build of builds) this.#drop(build);
     await Promise.all([...builds.map(({ done }) => done), ...this.#forgetting.values()]);
+    await this.#options.steps?.containers[Symbol.asyncDispose]();
   }
 
   #drop(build: Build): void {

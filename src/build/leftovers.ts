@@ -7,6 +7,11 @@ import { BUILD_VARIABLE, notedProcess, removeTree } from "./work.ts";
 const GONE_MS_MAX = 10_000;
 const LOOK_MS = 20;
 
+/** Whether a server that has crashed has left builds behind. */
+export function hasLeftovers(works: string): boolean {
+  return existsSync(works) && readdirSync(works).length > 0;
+}
+
 /**
  * Ends what builds of a server that has crashed left running, and removes their directories, all
  * of them in `works`.

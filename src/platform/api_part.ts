@@ -44,6 +44,16 @@ export class ApiPart implements Part {
   readonly #deps: ApiPartDeps;
   readonly #server: HttpServer;
   #port: number | undefined;
+  /** Where logs are read. */
+  readonly links = {
+    /** The Pods of a Revision: each has its log below it. */
+    logUrl: ({ namespace, name }: ObjectKey): string => {
+      const selector = encodeURIComponent(`serving.knative.dev/revision=${name}`);
+      return `${this.#url()}/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`;
+    },
+    podLogUrl: ({ namespace, name }: ObjectKey): string =>
+      `${this.#url()}/api/v1/namespaces/${namespace}/pods/${name}/log`,
+  };
 
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
@@ -82,12 +92,6 @@ export class ApiPart implements Part {
   /** What is not well, a line each. */
   troubles(): readonly string[] {
     return this.#deps.gateway.ready > 0 ? [] : ["gateway: no worker serves"];
-  }
-
-  /** Where the Pods of a Revision are listed: each has its log below it. */
-  logUrl({ namespace, name }: ObjectKey): string {
-    const selector = encodeURIComponent(`serving.knative.dev/revision=${name}`);
-    return `${this.#url()}/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

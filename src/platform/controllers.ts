@@ -1,4 +1,5 @@
 import { AUTOSCALER_CONFIG, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
+import { BUILD_TEMPLATE, CLUSTER_BUILD_TEMPLATE } from "../api/build_template.ts";
 import { CONFIG_MAP } from "../api/config_map.ts";
 import { CONFIGURATION } from "../api/configuration.ts";
 import { DOMAIN_MAPPING, type DomainMapping } from "../api/domain_mapping.ts";
@@ -9,6 +10,7 @@ import { REVISION } from "../api/revision.ts";
 import { CLUSTER_ROLE } from "../api/role.ts";
 import { ROUTE, type Route } from "../api/route.ts";
 import { SECRET } from "../api/secret.ts";
+import { SERVICE_ACCOUNT } from "../api/service_account.ts";
 import { TRAFFIC_POLICY, type TrafficPolicy } from "../api/traffic_policy.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -20,6 +22,7 @@ import { References } from "../control/references.ts";
 import type { Gateway } from "../gateway/route_table.ts";
 import type { ImageStore, Registry } from "../oci/oci.ts";
 import { clusterRoleController } from "../reconcilers/access/reconcile.ts";
+import { buildController } from "../reconcilers/build/reconcile.ts";
 import { configurationController } from "../reconcilers/configuration/reconcile.ts";
 import type { Proof } from "../reconcilers/domain_mapping/proof.ts";
 import { domainMappingController, referencesOf } from "../reconcilers/domain_mapping/reconcile.ts";
@@ -55,6 +58,7 @@ export interface ControllerDeps {
   /** Whether a namespace may have a domain; everybody may when left out. */
   readonly proof?: Proof;
   readonly logUrl: (revision: ObjectKey) => string;
+  readonly podLogUrl: (pod: ObjectKey) => string;
 }
 
 /** Every controller there is, each with the contracts that it needs and nothing else. */
@@ -74,6 +78,11 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
   const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
   const pods = cache.lister(POD);
+  const templates = {
+    templates: cache.lister(BUILD_TEMPLATE),
+    clusterTemplates: cache.lister(CLUSTER_BUILD_TEMPLATE),
+    accounts: cache.lister(SERVICE_ACCOUNT),
+  };
   const globals = () => {
     return storedAutoscalerConfig(environment.configMaps.get(AUTOSCALER_CONFIG)?.data);
   };
@@ -92,5 +101,6 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     policyController(shared),
     domainMappingController(shared),
     podController({ client, runtime, builder }),
+    buildController({ ...deps, ...environment, pods, ...templates }),
   ] as readonly Controller[];
 }

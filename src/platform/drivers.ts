@@ -10,6 +10,7 @@ import { DiskImageStore } from "../oci/disk.ts";
 import type { ImageStore } from "../oci/oci.ts";
 import { RemoteRegistry } from "../oci/registry.ts";
 import { ContainerRuntime } from "../runtime/container/container_runtime.ts";
+import { Jobs } from "../runtime/container/jobs.ts";
 import { ProcessRuntime } from "../runtime/process/process_runtime.ts";
 import { type OwnRuntime, Runtimes } from "../runtime/runtimes.ts";
 import type { Config } from "./config.ts";
@@ -38,11 +39,16 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
   const { host, port } = config.gateway;
   const http = new HttpClient();
   const images = new DiskImageStore({ home: home.images });
+  const registry = new RemoteRegistry({
+    ...{ images, http, insecure: config.insecureRegistries, ...deps },
+  });
+  const place = { home: home.builds, images, ...deps };
+  const containers = new Jobs({ ...place, addresses: config.engines });
   return {
     http,
     images,
-    registry: new RemoteRegistry({ images, http, insecure: config.insecureRegistries, ...deps }),
-    builder: new DiskBuilder({ home: home.builds, images, http, toolPath, ...deps }),
+    registry,
+    builder: new DiskBuilder({ ...place, http, toolPath, steps: { containers, registry } }),
     runtime: makeRuntime(home, config, { images, ...deps }),
     gateway: new Fleet({
       ...{ home: home.gateway, host, port, workers, limits: config.gatewayLimits, ...deps },

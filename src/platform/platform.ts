@@ -96,7 +96,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     ...(config.domainProof === "dns" && { proof: dnsProof(textsOf) }),
     addressing: () => addressingOf(config, gateway),
     ...tls.routes,
-    logUrl: (revision) => api.logUrl(revision),
+    ...api.links,
   });
   const manager = new Manager({ controllers, ...shared });
   const workers = inTwoSteps(gateway);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { BUILD_NAME_LABEL } from "../api/build.ts";
 import { ApiError, notFound } from "../api/error.ts";
 import { LABEL } from "../api/labels.ts";
 import { type ObjectKey, pathOf } from "../api/meta.ts";
@@ -52,7 +53,8 @@ export function podDoorsOf({ runtime, cache }: PodDoorDeps): PodDoors {
   function checkIsInstance(key: ObjectKey): void {
     const pod = pods.get(key);
     if (pod === undefined) throw notFound(POD, key.name);
-    if (pod.metadata.labels?.[LABEL.build] === undefined) return;
+    const { labels = {} } = pod.metadata;
+    if (labels[LABEL.build] === undefined && labels[BUILD_NAME_LABEL] === undefined) return;
     const message = `pod "${key.name}" shows a build, which nobody can enter: see kubectl logs`;
     throw new ApiError("BadRequest", message);
   }

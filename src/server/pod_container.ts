@@ -17,9 +17,10 @@ export function aimOf({ params, query }: Call, store: Store): Aimed {
   const key = { namespace, name };
   const pod = store.get(POD, key);
   if (pod === undefined) throw notFound(POD, name);
-  const names = pod.spec.containers.map((it) => it.name ?? "user-container");
+  const names = namesOf(pod.spec.containers);
+  const all = [...names, ...namesOf(pod.spec.initContainers)];
   const asked = query.get("container") ?? "";
-  if (asked !== "" && !names.includes(asked)) {
+  if (asked !== "" && !all.includes(asked)) {
     const message = `container ${asked} is not valid for pod ${name}`;
     throw new ApiError("BadRequest", message);
   }
@@ -29,6 +30,10 @@ export function aimOf({ params, query }: Call, store: Store): Aimed {
     throw new ApiError("BadRequest", message);
   }
   return { key, pod, container: asked === "" ? (names[0] ?? "") : asked };
+}
+
+function namesOf(containers: Pod["spec"]["containers"] = []): readonly string[] {
+  return containers.map((it) => it.name ?? "user-container");
 }
 
 /** What its container waits for, or nothing when it has been running at some time. */

@@ -89,10 +89,10 @@ export function podExecRoutes(deps: ExecDeps, context: ServerContext): readonly 
     await channels.finish(outcomeOf(code));
   }
 
-  async function show({ key }: Aimed, channels: Channels): Promise<void> {
+  async function show({ key, container }: Aimed, channels: Channels): Promise<void> {
     const { signal } = channels;
     channels.input.resume();
-    const lines = deps.podLogs(key, { follow: true, tailLines: 0, signal });
+    const lines = deps.podLogs(key, { container, follow: true, tailLines: 0, signal });
     await channels.sendOutput(asBytes(lines));
     await channels.finish(outcomeOf(0));
   }

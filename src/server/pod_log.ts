@@ -15,7 +15,13 @@ export interface PodLogOptions extends LogOptions {
 }
 
 /** What the instance or the build behind a Pod wrote. Throws `NotFound`. */
-export type PodLogs = (pod: ObjectKey, options: PodLogOptions) => AsyncIterable<LogLine>;
+export type PodLogs = (
+  pod: ObjectKey,
+  options: PodLogOptions & {
+    /** Of a Pod with several. */
+    readonly container: string;
+  },
+) => AsyncIterable<LogLine>;
 
 const OPTIONS = { apiVersion: "v1", kind: "PodLogOptions", plural: "podlogoptions" } as const;
 
@@ -50,7 +56,7 @@ export function podLogRoute(logs: PodLogs, { store, clock }: ServerContext): Api
 
 function open(logs: PodLogs, { key, pod, container }: Aimed, options: PodLogOptions) {
   try {
-    return logs(key, options)[Symbol.asyncIterator]();
+    return logs(key, { ...options, container })[Symbol.asyncIterator]();
   } catch (thrown) {
     const why = whyWaiting(pod);
     if (!isReason(thrown, "NotFound") || why === undefined) throw thrown;

@@ -37,7 +37,7 @@ export class ModelBuilder implements Builder {
   }
 
   cancel(id: string): void {
-    const { phase } = this.#states.get(id) ?? {};
+    const { phase = "Failed" } = this.#states.get(id) ?? {};
     if (phase === "Succeeded" || phase === "Failed") return;
     const completedAt = NOW;
     this.report(id, { phase: "Failed", reason: "BuildCancelled", completedAt });

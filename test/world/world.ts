@@ -97,6 +97,7 @@ export class World implements AsyncDisposable {
       autoscaler: new Autoscaler({ ...lasting, ...context, freeMemory: () => this.freeMemory }),
       addressing: () => ({ domain: "localhost", scheme: "http", port: 8080 }),
       logUrl: (revision) => `https://127.0.0.1:6480/${pathOf(revision)}`,
+      podLogUrl: (pod) => `https://127.0.0.1:6480/${pathOf(pod)}/log`,
     });
     this.#collector = new GarbageCollector(shared);
     this.#stack.use(this.#cache.watch((changed) => this.#wake(changed)));

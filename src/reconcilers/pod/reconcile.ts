@@ -1,12 +1,15 @@
+import { BUILD_NAME_LABEL } from "../../api/build.ts";
 import { LABEL } from "../../api/labels.ts";
 import { type ObjectKey, pathOf } from "../../api/meta.ts";
+import { childName } from "../../api/name.ts";
 import { POD, type Pod } from "../../api/pod.ts";
-import type { Builder } from "../../build/build.ts";
+import { type Builder, buildOfSteps, stepsIdOf } from "../../build/build.ts";
 import type { Client } from "../../client/client.ts";
 import type { Controller, Reconciled, Source } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { buildStatus, instanceStatus } from "./status.ts";
+import { stepsStatus } from "./steps_status.ts";
 
 export interface PodDeps {
   readonly client: Client;
@@ -35,6 +38,11 @@ export function podController(deps: PodDeps): Controller<Pod> {
 
 async function reconcile(pod: Pod, { runtime, builder }: PodDeps): Promise<Reconciled<Pod>> {
   const { metadata } = pod;
+  const build = metadata.labels?.[BUILD_NAME_LABEL];
+  if (build !== undefined) {
+    const id = stepsIdOf({ namespace: metadata.namespace, name: build });
+    return { status: stepsStatus(pod, builder.state(id)) };
+  }
   const revision = metadata.labels?.[LABEL.build];
   if (revision !== undefined) {
     const id = pathOf({ namespace: metadata.namespace, name: revision });
@@ -46,7 +54,12 @@ async function reconcile(pod: Pod, { runtime, builder }: PodDeps): Promise<Recon
 function sourcesOf({ runtime, builder }: PodDeps): readonly Source[] {
   return [
     (wake) => runtime.watch((name) => wake(keyOf(name))),
-    (wake) => builder.watch((id) => wake(keyOf(`${id}-build`))),
+    (wake) =>
+      builder.watch((id) => {
+        const build = buildOfSteps(id);
+        const podOfSteps = build && { ...build, name: childName(build.name, "-pod") };
+        wake(podOfSteps ?? keyOf(`${id}-build`));
+      }),
   ];
 }
 

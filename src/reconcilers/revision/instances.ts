@@ -3,18 +3,11 @@ import { LABEL } from "../../api/labels.ts";
 import { childOf, type Draft, pathOf } from "../../api/meta.ts";
 import { THIS_NODE } from "../../api/node.ts";
 import { POD, type Pod } from "../../api/pod.ts";
-import { readQuantity } from "../../api/quantity.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { BackendSpec } from "../../gateway/route_table.ts";
 import type { Digest } from "../../oci/oci.ts";
-import type {
-  Instance,
-  InstanceSpec,
-  Limits,
-  Mount,
-  Security,
-  Volume,
-} from "../../runtime/runtime.ts";
+import type { Instance, InstanceSpec, Volume } from "../../runtime/runtime.ts";
+import { limitsOf, mountsOf, securityOf, userOf } from "../container_parts.ts";
 import { expanded } from "../environment.ts";
 
 /** Between SIGTERM and SIGKILL, when requests have ended already. */
@@ -32,10 +25,8 @@ export interface InstanceNeeds {
 export function instanceFor(revision: Revision, needs: InstanceNeeds): InstanceSpec {
   const { pod, image, env, volumes } = needs;
   const container = containerOf(revision);
-  const { command, args, workingDir, ports = [], securityContext } = container;
+  const { command, args, workingDir, ports = [] } = container;
   const { readinessProbe = { tcpSocket: {} }, livenessProbe, startupProbe } = container;
-  const { runAsUser: uid, runAsGroup: gid } = securityContext ?? {};
-  const user = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
   const fill = (texts: readonly string[]) => texts.map((text) => expanded(text, env));
   return {
     name: pathOf({ namespace: revision.metadata.namespace, name: pod }),
@@ -53,7 +44,7 @@ export function instanceFor(revision: Revision, needs: InstanceNeeds): InstanceS
     limits: limitsOf(container),
     ...(volumes.length > 0 && { volumes, mounts: mountsOf(container) }),
     ...securityOf(container),
-    ...(Object.keys(user).length > 0 && { user }),
+    ...userOf(container),
     graceMs: GRACE_MS,
   };
 }
@@ -119,39 +110,4 @@ export function backendFor(
 
 function containerOf({ spec }: Revision): Container {
   return servingContainer(spec.containers ?? []) ?? {};
-}
-
-function mountsOf({ volumeMounts = [] }: Container): readonly Mount[] {
-  return volumeMounts.map(({ name: volume, mountPath: path, subPath, readOnly }) => ({
-    volume,
-    path,
-    ...(subPath !== undefined && { subPath }),
-    ...(readOnly !== undefined && { isReadOnly: readOnly }),
-  }));
-}
-
-/** Only what is said: what a container may do otherwise is for its runtime to know. */
-function securityOf({ securityContext = {} }: Container): { readonly security?: Security } {
-  const { allowPrivilegeEscalation, capabilities, seccompProfile } = securityContext;
-  const { readOnlyRootFilesystem, runAsNonRoot } = securityContext;
-  const { add: addedCapabilities, drop: droppedCapabilities } = capabilities ?? {};
-  const security = {
-    ...(readOnlyRootFilesystem === true && { isRootReadOnly: true }),
-    ...(allowPrivilegeEscalation === false && { mayGainPrivileges: false }),
-    ...(runAsNonRoot === true && { isNeverRoot: true }),
-    ...(addedCapabilities !== undefined && { addedCapabilities }),
-    ...(droppedCapabilities !== undefined && { droppedCapabilities }),
-    ...(seccompProfile?.type === "Unconfined" && { isSeccompOff: true }),
-  };
-  return Object.keys(security).length === 0 ? {} : { security };
-}
-
-function limitsOf({ resources = {} }: Container): Limits {
-  const { limits = {} } = resources;
-  const memory = limits["memory"] === undefined ? undefined : readQuantity(limits["memory"]);
-  const cpu = limits["cpu"] === undefined ? undefined : readQuantity(limits["cpu"]);
-  return {
-    ...(memory !== undefined && { memoryBytes: Math.floor(memory) }),
-    ...(cpu !== undefined && { cpuMillis: Math.round(cpu * 1000) }),
-  };
 }

@@ -10,6 +10,7 @@ import { Background } from "../../control/background.ts";
 import type { Controller, Finalized, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { Digest } from "../../oci/oci.ts";
+import { fillsVolume } from "../volumes.ts";
 import { keepBuildPod } from "./build_pod.ts";
 import { coldStartOf } from "./cold_start.ts";
 import type { RevisionDeps, RevisionParts } from "./deps.ts";
@@ -21,7 +22,6 @@ import { keepRoutingState } from "./routing_state.ts";
 import { endInstances, type Scaled, scale } from "./scale.ts";
 import { sourcesOf } from "./sources.ts";
 import { statusFrom } from "./status.ts";
-import { fillsVolume } from "./volumes.ts";
 import { wantedOf } from "./wanted.ts";
 
 /** How soon one looks again whether the instances of a deleted Revision have ended. */

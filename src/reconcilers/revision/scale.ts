@@ -6,6 +6,7 @@ import type { Pod } from "../../api/pod.ts";
 import type { Revision } from "../../api/revision.ts";
 import { type Digest, OciError } from "../../oci/oci.ts";
 import type { Instance, Volume } from "../../runtime/runtime.ts";
+import { volumesFor } from "../volumes.ts";
 import { isBuildPod } from "./build_pod.ts";
 import type { RevisionParts } from "./deps.ts";
 import { environmentFor } from "./environment.ts";
@@ -13,7 +14,6 @@ import { fetchAgain } from "./image.ts";
 import { instanceFor, podFor, whyUnsupported } from "./instances.ts";
 import { wakeFrozen } from "./rest.ts";
 import { retire } from "./retire.ts";
-import { volumesFor } from "./volumes.ts";
 
 export interface Scaling {
   readonly image: Digest;

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type {
@@ -26,8 +28,8 @@ export interface JobsOptions {
   readonly images: ImageStore;
   /** Where an engine may be: the first that answers is taken. */
   readonly addresses: ConnectionsOptions["addresses"];
-  /** Tells our containers from those of other servers that use the same engine. */
-  readonly mark: string;
+  /** The directory of the builds: it tells their containers from those of other servers. */
+  readonly home: string;
   readonly clock: Clock;
   readonly log: Log;
   /** How many processes and threads a job may have. */
@@ -38,16 +40,19 @@ const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "16m", "max-file":
 const PIDS_MAX = 4096;
 
 /** Runs the containers of builds to their end, by the engine that instances have as well. */
-export class Jobs implements Containers, AsyncDisposable {
+export class Jobs implements Containers {
   readonly #options: JobsOptions;
   readonly #connections: Connections;
   readonly #loaded: LoadedImages;
+  readonly #mark: string;
   readonly #running = new Set<string>();
   #count = 0;
 
   constructor(options: JobsOptions) {
-    const { addresses, clock, images, mark } = options;
+    const { addresses, clock, images, home } = options;
+    const mark = createHash("sha256").update(resolve(home)).digest("hex").slice(0, 12);
     this.#options = options;
+    this.#mark = mark;
     this.#loaded = new LoadedImages({ images, mark });
     // What another life of this server has left would write into files that are not there.
     const welcome: ConnectionsOptions["welcome"] = ({ engine }) => this.#clear(engine);
@@ -115,22 +120,21 @@ export class Jobs implements Containers, AsyncDisposable {
     }
   }
 
-  /** Images go from the engine when the store has them no longer. */
   async #clear(engine: Engine): Promise<void> {
-    const { mark, log } = this.#options;
-    for (const err of await sweep(engine, mark, this.#running))
+    const { log } = this.#options;
+    for (const err of await sweep(engine, this.#mark, this.#running))
       log.warn({ err }, "Cannot remove a container of a build that is over");
   }
 
   #labelsOf({ name }: ContainerJob) {
-    return { [LABEL.server]: this.#options.mark, [LABEL.instance]: name };
+    return { [LABEL.server]: this.#mark, [LABEL.instance]: name };
   }
 
   /** What `docker ps` shows: each run has one of its own. */
   #nameOf({ name }: ContainerJob): string {
     this.#count += 1;
     const plain = name.replaceAll("/", ".").replaceAll(/[^A-Za-z0-9_.-]/g, "_");
-    return `varve-${this.#options.mark}-${plain}-${this.#count}`;
+    return `varve-${this.#mark}-${plain}-${this.#count}`;
   }
 }
 

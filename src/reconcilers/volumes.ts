@@ -1,8 +1,7 @@
-import { readQuantity } from "../../api/quantity.ts";
-import type { Revision } from "../../api/revision.ts";
-import type { Volume as VolumeSpec } from "../../api/volume.ts";
-import type { Volume, VolumeFile } from "../../runtime/runtime.ts";
-import type { EnvironmentListers } from "../environment.ts";
+import { readQuantity } from "../api/quantity.ts";
+import type { Volume as VolumeSpec } from "../api/volume.ts";
+import type { Volume, VolumeFile } from "../runtime/runtime.ts";
+import type { EnvironmentListers } from "./environment.ts";
 
 export interface Volumes {
   readonly volumes: readonly Volume[];
@@ -12,16 +11,22 @@ export interface Volumes {
 
 const FILE_MODE = 0o644;
 
-/** The volumes of a Revision, with what is taken from ConfigMaps and Secrets as it is now. */
-export function volumesFor({ metadata, spec }: Revision, listers: EnvironmentListers): Volumes {
+/** Who mounts volumes: they are filled from its namespace. */
+export interface Mounting {
+  readonly metadata: { readonly namespace?: string };
+  readonly spec: { readonly volumes?: readonly VolumeSpec[] };
+}
+
+/** The volumes of a Revision or a Build, with what ConfigMaps and Secrets hold as they are now. */
+export function volumesFor({ metadata, spec }: Mounting, listers: EnvironmentListers): Volumes {
   const missing: string[] = [];
   const look = new Look(metadata.namespace, { listers, missing });
   const volumes = (spec.volumes ?? []).map((volume) => volumeOf(volume, look));
   return { volumes, missing };
 }
 
-/** Whether a volume of this Revision is filled from that ConfigMap or Secret. */
-export function fillsVolume({ spec }: Revision, kind: Kind, name: string): boolean {
+/** Whether one of these volumes is filled from that ConfigMap or Secret. */
+export function fillsVolume({ spec }: Mounting, kind: Kind, name: string): boolean {
   return (spec.volumes ?? []).some(({ configMap, secret, projected }) => {
     const parts = [{ configMap, secret: secret && { name: secret.secretName } }];
     const all = [...parts, ...(projected?.sources ?? [])];
