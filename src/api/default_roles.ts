@@ -51,7 +51,8 @@ function viewRules(kinds: readonly Kind[]): readonly PolicyRule[] {
   const of = (group: string) => {
     const own = open.filter(({ apiVersion }) => groupOf(apiVersion) === group);
     const status = own.filter(({ hasStatus }) => hasStatus).map(({ plural }) => `${plural}/status`);
-    const more = group === "" ? ["namespaces", "pods/log"] : ["*/scale"];
+    const verify = group === SERVING_GROUP ? ["revisions/verify"] : [];
+    const more = group === "" ? ["namespaces", "pods/log"] : ["*/scale", ...verify];
     const resources = [...own.map(({ plural }) => plural), ...status, ...more];
     return { verbs: READ, apiGroups: [group], resources };
   };

@@ -58,6 +58,12 @@ export const ANNOTATION = {
   rolloutGate: "varve.dev/rollout-gate",
   /** On a Service or Route: a Revision that requests may go to before it has an instance. */
   rollbackTo: "varve.dev/rollback-to",
+  /** On a template: "true": instances have what ConfigMaps and Secrets hold when they start. */
+  followReferences: "varve.dev/follow-references",
+  /** On a copy that a Revision keeps: of what, as "Secret/db". */
+  snapshotOf: "varve.dev/snapshot-of",
+  /** On a copy of a Secret: goes into its digest, so that nobody can try what it is of. */
+  snapshotSalt: "varve.dev/snapshot-salt",
   /** With what the autoscaler's settings begin on a Service, as `varve.dev/min-scale`. */
   ours: "varve.dev/",
 } as const;

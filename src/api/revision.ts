@@ -33,6 +33,15 @@ const coldStart = t.Object({
   totalMs: t.Number(),
 });
 
+const reference = t.Object({
+  kind: t.OneOf("ConfigMap", "Secret"),
+  name: t.String(),
+  digest: text,
+  snapshot: text,
+});
+
+const identity = t.Object({ digest: text, references: t.Optional(t.Array(reference)) });
+
 const status = t.Object({
   ...servingStatusFields,
   /** Where to read what its instances write. */
@@ -41,6 +50,8 @@ const status = t.Object({
   containerStatuses: t.Optional(t.Array(containerStatus)),
   /** Of one that was built here: what exactly was built, such as a commit. */
   imageSource: t.Optional(t.Object({ origin: t.String() })),
+  /** Ours: a digest over image, configuration and what that refers to, told once and for all. */
+  identity: t.Optional(identity),
   actualReplicas: t.Optional(t.Integer()),
   /** Ours: the last start that somebody waited for, and where its time went. */
   coldStart: t.Optional(coldStart),

@@ -21,12 +21,13 @@ import { SERVICES } from "./services.ts";
 import { TRAFFIC } from "./traffic.ts";
 import { URL_COMMAND } from "./url.ts";
 import { USER } from "./user.ts";
+import { VERIFY } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const TOLD: readonly Command[] = [
   SERVE,
   ...[DEPLOY, TRAFFIC, ROLLOUT, ROLLBACK, DELETE],
-  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, EXPLAIN, GC],
+  ...[SERVICES, REVISIONS, DESCRIBE, LOGS, URL_COMMAND, OPEN, EXPLAIN, VERIFY, GC],
   ...[GET, APPLY],
   ...[BACKUP, RESTORE, ROTATE_KEY, USER],
   ...[VERSION, SAMPLE],

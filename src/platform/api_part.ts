@@ -12,6 +12,7 @@ import type { RotatedKey } from "../server/key_routes.ts";
 import type { PodLogs } from "../server/pod_log.ts";
 import type { Measure } from "../server/pod_metrics.ts";
 import type { Uploads } from "../server/upload_routes.ts";
+import type { Verify } from "../server/verify_route.ts";
 import type { Doors } from "./access.ts";
 import type { Config } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
@@ -34,6 +35,7 @@ export interface ApiPartDeps {
   readonly uploads: Uploads;
   readonly backups: Backups;
   readonly rotateKey: () => Promise<RotatedKey>;
+  readonly verify: Verify;
   readonly gateway: Fleet;
   readonly autoscaler: Autoscaler;
   readonly log: Log;
@@ -58,9 +60,9 @@ export class ApiPart implements Part {
   constructor(deps: ApiPartDeps) {
     this.#deps = deps;
     const { context, config, doors, uploads, backups, rotateKey, credentials, log } = deps;
-    const { podLogs, measure, podDoors } = deps;
+    const { podLogs, measure, podDoors, verify } = deps;
     const sight = sightOf(deps);
-    const shared = { podLogs, measure, uploads, backups, rotateKey, sight };
+    const shared = { podLogs, measure, uploads, backups, rotateKey, sight, verify };
     this.#server = makeApiServer({
       ...{ ...doors, ...podDoors, ...shared, context, log },
       requestsPerSecond: config.access.requestsPerSecond,

@@ -38,6 +38,7 @@ import { TakeDown } from "./take_down.ts";
 import { makeTlsParts } from "./tls_parts.ts";
 import { uploadsTo } from "./uploads.ts";
 import { UsageSampler } from "./usage_sampler.ts";
+import { verified } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 export interface PlatformDeps {
@@ -78,14 +79,14 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   const autoscaler = new Autoscaler({ ...deps, ...drivers, freeMemory });
   const api = new ApiPart({
     autoscaler,
-    ...{ config, home, credentials, context, gateway, log: deps.log },
-    doors,
+    ...{ config, home, credentials, context, gateway, doors, log: deps.log },
     podLogs: podLogsOf({ runtime, builder, cache }),
     podDoors: podDoorsOf({ runtime, cache }),
     measure: () => sampler.measure(),
     uploads: uploadsTo(images),
     backups: backupsOf({ home, store, ...deps }),
     rotateKey: () => vault.rotate([store, runtime]),
+    verify: (revision) => verified(revision, { cache, images }),
   });
   const tls = makeTlsParts({
     ...{ config, gateway, ...shared, authority: credentials.authority },

@@ -41,6 +41,7 @@ import { type PodDial, portForwardRoutes } from "./pod_port_forward.ts";
 import { resourceRoutes } from "./resource_routes.ts";
 import { type Sight, sightRoutes } from "./sight_routes.ts";
 import { type Uploads, uploadRoutes } from "./upload_routes.ts";
+import { type Verify, verifyRoute } from "./verify_route.ts";
 import { VIEWED, viewRoutes } from "./view_routes.ts";
 
 export interface ApiServerDeps {
@@ -70,6 +71,7 @@ export interface ApiServerDeps {
   readonly uploads: Uploads;
   /** Without it there are no metrics. */
   readonly sight?: Sight;
+  readonly verify?: Verify;
   /** Without it none can be made. */
   readonly backups?: Backups;
   /** Without it, keys stay as they are. */
@@ -120,6 +122,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...(deps.backups === undefined ? [] : backupRoutes(deps.backups)),
     ...(deps.rotateKey === undefined ? [] : keyRoutes(deps.rotateKey)),
     ...(deps.sight === undefined ? [] : sightRoutes(deps.sight)),
+    ...(deps.verify === undefined ? [] : [verifyRoute(deps.verify)]),
     ...reviewRoutes(deps),
     ...(deps.clientAuthority ? certificateRoutes(deps.clientAuthority, context) : []),
     ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),

@@ -18,7 +18,9 @@ const QUEUED = "Requests to the target are being buffered as resources are provi
 test("ERR-14: a Revision that serves says so, where its log is, and what image it is", async () => {
   await using world = await serving();
   const digest = digestOf("example.com/hello:1");
-  assert.deepEqual(world.get(REVISION, NAME).status, {
+  const { identity, ...status } = world.get(REVISION, NAME).status ?? {};
+  assert.match(identity?.digest ?? "", /^sha256:[0-9a-f]{64}$/);
+  assert.deepEqual(status, {
     observedGeneration: 1,
     conditions: since(
       { ...ok("Active"), severity: "Info" },

@@ -20,6 +20,7 @@ import { deadlineMsOf, type Planned, planOf } from "./planned.ts";
 import { freezeIdle } from "./rest.ts";
 import { keepRoutingState } from "./routing_state.ts";
 import { endInstances, type Scaled, scale } from "./scale.ts";
+import { keepSnapshots, toldIdentity } from "./snapshots.ts";
 import { sourcesOf } from "./sources.ts";
 import { statusFrom } from "./status.ts";
 import { wantedOf } from "./wanted.ts";
@@ -42,7 +43,7 @@ export function revisionController(deps: RevisionDeps): Controller<Revision> {
   };
   return {
     kind: REVISION,
-    owns: [POD],
+    owns: [POD, SECRET, CONFIG_MAP],
     watches: [
       { kind: CONFIGURATION, wakes: (changed) => concerned(changed as Configuration, parts) },
       { kind: SECRET, wakes: (changed) => usersOf("secretRef", changed, parts) },
@@ -65,8 +66,11 @@ async function reconcile(
   await keepBuildPod(revision, image, parts);
   tellBuilt(revision, image.build?.status, parts);
   const planned = planOf(revision, wanted, parts);
-  const seen = { image, planned, isLate: false, logUrl: parts.logUrl(revision.metadata) };
   const { digest } = image;
+  const snapshots = await keepSnapshots(revision, parts);
+  const logUrl = parts.logUrl(revision.metadata);
+  const told = toldIdentity(revision, snapshots, digest);
+  const seen = { image, planned, isLate: false, logUrl, ...told };
   if (digest === undefined) {
     const { againAfterMs = 0 } = image;
     const status = statusFrom(revision, seen);
@@ -74,7 +78,10 @@ async function reconcile(
   }
   const { replicas, isGivenUp } = planned;
   const isAwake = planned.floor === "awake";
-  const scaled = await scale(revision, { image: digest, replicas, isAwake, parts, signal });
+  const { configMaps, secrets, lost = [] } = snapshots;
+  const made = { ...parts, configMaps, secrets };
+  const scaling = { image: digest, replicas, isAwake, lost, parts: made, signal };
+  const scaled = await scale(revision, scaling);
   const leftMs = deadlineLeftMs(revision, { planned, scaled, parts });
   const isLate = isGivenUp || (leftMs !== undefined && leftMs <= 0);
   const status = statusFrom(revision, { ...seen, scaled, isLate });

@@ -20,6 +20,8 @@ export interface Scaling {
   readonly replicas: number;
   /** They are to serve: what is frozen is thawed. */
   readonly isAwake: boolean;
+  /** What it was made with and is gone: a sentence each. */
+  readonly lost: readonly string[];
   readonly parts: RevisionParts;
   readonly signal: AbortSignal;
 }
@@ -94,10 +96,14 @@ interface Starting extends Scaling {
 }
 
 async function startMissing(revision: Revision, starting: Starting): Promise<Hindrance> {
-  const { image, replicas, parts, kept, idle, signal } = starting;
+  const { image, replicas, parts, kept, idle, lost, signal } = starting;
   const { client, chance, recorder } = parts;
   const unfit = await whyUnfit(revision, image, parts);
   if (unfit !== undefined) return unfit;
+  if (lost.length > 0) {
+    const said = `No instance can be started as the first one was: ${lost.join("; ")}`;
+    return hindered("SnapshotMissing", `${said}. Deploy once more, to make a new Revision.`);
+  }
   const container = servingContainer(revision.spec.containers ?? []) ?? {};
   const { variables: env, missing } = environmentFor(revision, container, parts);
   const { volumes, missing: unfilled } = volumesFor(revision, parts);

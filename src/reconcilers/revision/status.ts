@@ -23,6 +23,7 @@ export interface Seen {
   /** It was given long enough, and was never ready. */
   readonly isLate: boolean;
   readonly logUrl: string;
+  readonly identity?: RevisionStatus["identity"];
 }
 
 const HEALTHY = "ContainerHealthy";
@@ -50,6 +51,7 @@ export function statusFrom(revision: Revision, seen: Seen): RevisionStatus {
     logUrl,
     ...(digest !== undefined && { containerStatuses: [containerStatus(revision, digest)] }),
     ...(origin !== undefined && { imageSource: { origin } }),
+    ...(seen.identity !== undefined && { identity: seen.identity }),
     actualReplicas: ready.length,
     desiredReplicas: replicas,
     ...(revision.status?.coldStart !== undefined && { coldStart: revision.status.coldStart }),
