@@ -109,6 +109,8 @@ export interface Caller {
   refused(refusal: Refusal): void;
   /** The answer is 101: this wire and the client's are joined by the caller, until both end. */
   upgraded(head: AnswerHead, revision: string, wire: Wire, first: Buffer): void;
+  /** What was upgraded is to end. */
+  retire(): void;
 }
 
 /** A connection that has left HTTP. Bytes that come are the taker's. */

@@ -2,6 +2,7 @@ import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { Clients } from "./clients.ts";
 import { Drains } from "./drains.ts";
+import { Endless } from "./endless.ts";
 import { Front } from "./front.ts";
 import { Gossip } from "./gossip.ts";
 import { Pools } from "./h1/pools.ts";
@@ -43,6 +44,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const sessions = new Sessions(clock);
   const carriers = new Ways(new Pools(clock), sessions);
   const drains = new Drains();
+  const endless = new Endless(clock);
   const hold = new Hold({ clock, waiting, emptied: (endpoint) => drains.end(endpoint) });
   const table = new Table({
     clock,
@@ -56,7 +58,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     takenOut: (endpoint) => {
       carriers.drop(endpoint);
       drains.begin(endpoint);
-      plain.leave(endpoint);
+      endless.leave(endpoint);
     },
   });
   const gossip = new Gossip({ clock, guards: () => table.guards });
@@ -69,7 +71,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     return isSettled();
   };
   const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
-  const shared = { clock, seats, carriers, witness, mirrors, ...routing };
+  const shared = { clock, seats, carriers, witness, mirrors, endless, ...routing };
   const streams = new StreamListener({ ...shared, counts });
   const plain = new Listener(shared);
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };

@@ -1,29 +1,31 @@
-import type { Clock } from "../base/clock.ts";
 import { type Backend, type Endpoint, WARM, type Waiter } from "./backend.ts";
-import type { AnswerHead, Caller, Carrier, Carriers, Journey, Outcome, Wire } from "./caller.ts";
+import type { AnswerHead, Caller, Carrier, Journey, Outcome, Wire } from "./caller.ts";
 import type { Limit } from "./deadlines.ts";
+import type { Endlessly } from "./endless.ts";
+import { type Events, eventsOf } from "./events.ts";
+import type { ExchangeParts } from "./exchange_parts.ts";
 import { LIMITS } from "./limits.ts";
-import type { Copy, Mirrors } from "./mirrors.ts";
-import { brokenOff, gone, queueFull, type Refusal, tooSlow, waitedInVain } from "./refusal.ts";
-import type { Seats, Ticket } from "./seats.ts";
+import type { Copy } from "./mirrors.ts";
+import {
+  brokenOff,
+  gone,
+  queueFull,
+  type Refusal,
+  reasonOf,
+  tooSlow,
+  waitedInVain,
+} from "./refusal.ts";
+import type { Ticket } from "./seats.ts";
 import { CELL, count, countCold, countRequest } from "./tally.ts";
 import { traced, traceparentIn } from "./traced.ts";
-import type { Span, Witness } from "./witness.ts";
-
-export interface ExchangeParts {
-  readonly clock: Clock;
-  readonly seats: Seats;
-  readonly carriers: Carriers;
-  readonly witness: Witness;
-  readonly mirrors: Mirrors;
-}
+import type { Span } from "./witness.ts";
 
 /**
  * One request from its head to the last byte of its answer: waits for an instance, sends it there,
  * once more where nothing can happen twice, and lets both sides go at the pace of the slower one.
  * It knows neither protocol: those are the caller's and the carrier's.
  */
-export class Exchange implements Waiter, Journey {
+export class Exchange implements Waiter, Journey, Endlessly {
   readonly #parts: ExchangeParts;
   readonly #caller: Caller;
   readonly #backend: Backend;
@@ -50,6 +52,8 @@ export class Exchange implements Waiter, Journey {
   #isCut = false;
   #bytesIn = 0;
   #bytesOut = 0;
+  /** Where the answer may be ended, where it is of events. */
+  #events: Events | undefined;
   /** Who gets a copy, where anybody does. */
   #copy: Copy | undefined;
   /** The rest is known only while a witness is on. */
@@ -184,7 +188,7 @@ export class Exchange implements Waiter, Journey {
     this.#code = head.code;
     const { deadlines } = this.#caller;
     deadlines.clear("start");
-    if (head.isStream) deadlines.clear("whole");
+    if (head.isStream) this.#streams(head);
     if (this.#isIdleLimited) this.#touch();
     const endpoint = this.#endpoint;
     if (endpoint !== undefined && endpoint.broken > 0) {
@@ -195,9 +199,24 @@ export class Exchange implements Waiter, Journey {
   }
 
   received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean {
+    if (this.#isClosed || this.#isEnded) return true;
     if (this.#isIdleLimited) this.#touch();
-    this.#bytesOut += to - from;
-    return this.#isClosed || this.#caller.received(bytes, from, to, isLasting);
+    const end = this.#events?.feed(bytes, from, to) ?? -1;
+    const last = end < 0 ? to : end;
+    this.#bytesOut += last - from;
+    const isFree = this.#caller.received(bytes, from, last, isLasting);
+    if (end >= 0) this.#endEvents();
+    return isFree;
+  }
+
+  /** Between two events, or two frames of a WebSocket. */
+  retire(): void {
+    const events = this.#events;
+    if (events === undefined) this.#caller.retire();
+    else {
+      events.isEnding = true;
+      if (events.isBetween) this.#endEvents();
+    }
   }
 
   ended(trailers: readonly string[]): void {
@@ -223,6 +242,7 @@ export class Exchange implements Waiter, Journey {
     this.#code = 101;
     this.#carrier = undefined;
     this.#caller.deadlines.clearRequest();
+    this.#parts.endless.add(this);
     this.#caller.upgraded(head, this.#backend.revision, wire, first);
   }
 
@@ -258,27 +278,28 @@ export class Exchange implements Waiter, Journey {
   /** One of the limits of the request is over. */
   expire(limit: Limit): void {
     const backend = this.#backend;
-    const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = backend.limits;
     if (limit === "connect") {
       const refused = new Error(`accepted no connection within ${LIMITS.connectMs} ms`);
       this.#carrier?.destroy(refused);
       return;
     }
-    if (this.#isAnswered) {
-      this.#cut();
-      return;
-    }
     const name = this.#endpoint?.name;
-    if (name === undefined) {
-      this.#refuse(waitedInVain(backend, this.#lastFailure));
-      return;
-    }
-    const said: Partial<Record<Limit, string>> = {
-      whole: `did not answer within ${timeoutMs} ms`,
-      start: `did not begin to answer within ${responseStartTimeoutMs} ms`,
-      idle: `neither took nor sent a byte for ${idleTimeoutMs} ms`,
-    };
-    this.#refuse(tooSlow(backend, name, said[limit] ?? limit));
+    if (this.#isAnswered) this.#cut();
+    else if (name === undefined) this.#refuse(waitedInVain(backend, this.#lastFailure));
+    else this.#refuse(tooSlow(backend, name, limit));
+  }
+
+  #streams(head: AnswerHead): void {
+    this.#caller.deadlines.clear("whole");
+    this.#events = eventsOf(head);
+    if (this.#events !== undefined) this.#parts.endless.add(this);
+  }
+
+  /** As the instance would: the client's connection stays. */
+  #endEvents(): void {
+    const carrier = this.#carrier;
+    this.ended([]);
+    carrier?.destroy();
   }
 
   #ask(isBack: boolean): void {
@@ -351,6 +372,7 @@ export class Exchange implements Waiter, Journey {
     count(tally, CELL.bytesIn, this.#bytesIn);
     count(tally, CELL.bytesOut, this.#bytesOut);
     countRequest(tally, this.#code, now - this.#beganMs);
+    if (this.#events !== undefined || this.#code === 101) this.#parts.endless.delete(this);
     if (this.#copy !== undefined) this.#copy.abandon();
     if (this.#parts.witness.isOn) this.#tell(now - this.#beganMs);
   }
@@ -375,9 +397,4 @@ export class Exchange implements Waiter, Journey {
     this.#parts.seats.leave(this.#backend, this.#ticket);
     this.#carrier?.destroy();
   }
-}
-
-function reasonOf(error: NodeJS.ErrnoException | undefined): string {
-  if (error === undefined) return "it was closed";
-  return error.code === undefined ? error.message : `${error.message} (${error.code})`;
 }

@@ -82,7 +82,7 @@ const ROWS = {
   tunnelDrainMs: [
     20_000,
     ms,
-    "over which WebSockets of an instance, or of a worker, that ends are asked to end",
+    "over which WebSockets and events of an instance, or of a worker, that ends are asked to end",
   ],
   h2StreamsMax: [128, count, "open streams of one connection of HTTP/2"],
   h2FieldsMax: [

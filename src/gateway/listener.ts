@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
-import type { Endpoint } from "./backend.ts";
-import type { ExchangeParts } from "./exchange.ts";
+import type { ExchangeParts } from "./exchange_parts.ts";
 import { Client } from "./h1/client.ts";
 import type { ClientParts } from "./h1/client_parts.ts";
 import { DateLine } from "./h1/compose.ts";
@@ -27,10 +26,10 @@ export class Listener {
   #isClosing = false;
 
   constructor(options: ListenerOptions) {
-    const { clock, seats, carriers, rules, isSettled, witness, mirrors } = options;
+    const { clock, seats, carriers, rules, isSettled, witness, mirrors, endless } = options;
     this.#clock = clock;
     this.#parts = {
-      ...{ clock, seats, carriers, rules, isSettled, witness, mirrors },
+      ...{ clock, seats, carriers, rules, isSettled, witness, mirrors, endless },
       ...{ head: new Head(), facts: new Facts(), spare: new Head() },
       ...{ dateLine: new DateLine(clock), buffers: new ReadBuffers() },
       isClosing: () => this.#isClosing,
@@ -45,26 +44,13 @@ export class Listener {
     socket.resume();
   }
 
-  /** WebSockets to an instance that was taken out are asked to end, and come again elsewhere. */
-  leave(endpoint: Endpoint): void {
-    this.#retire([...this.#clients].filter((client) => client.isTunnelTo(endpoint)));
-  }
-
-  /** Not all at once, for all will come again. */
-  #retire(clients: readonly Client[]): void {
-    for (const [at, client] of clients.entries()) {
-      const ms = (at / clients.length) * LIMITS.tunnelDrainMs;
-      this.#clock.after(ms, () => client.retire());
-    }
-  }
-
   /**
    * Lets open requests finish. A client whose connection is idle may use it a last time for a
    * moment, since it may be about to. Resolves when all are closed.
    */
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#retire([...this.#clients]);
+    this.#parts.endless.close();
     const farewell = this.#clock.elapsed() + LIMITS.farewellMs;
     while (this.#clients.size > 0) {
       await this.#clock.sleep(SWEEP_MS);

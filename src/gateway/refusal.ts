@@ -1,4 +1,5 @@
 import type { Backend } from "./backend.ts";
+import type { Limit } from "./deadlines.ts";
 
 /** An answer of the gateway's own, in place of one from an instance. */
 export interface Refusal {
@@ -67,8 +68,20 @@ export function brokenOff(backend: Backend, instance: string, what: string): Ref
 }
 
 /** An instance took it, and its time was over before the answer began. */
-export function tooSlow(backend: Backend, instance: string, what: string): Refusal {
-  const { revision } = backend;
+export function tooSlow(backend: Backend, instance: string, limit: Limit): Refusal {
+  const { revision, limits } = backend;
+  const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = limits;
+  const said: Partial<Record<Limit, string>> = {
+    start: `did not begin to answer within ${responseStartTimeoutMs} ms`,
+    idle: `neither took nor sent a byte for ${idleTimeoutMs} ms`,
+  };
+  const what = said[limit] ?? `did not answer within ${timeoutMs} ms`;
   const detail = `request timeout: revision "${revision}": instance "${instance}" ${what}`;
   return { code: 504, revision, instance, detail };
+}
+
+/** Why a connection has ended. */
+export function reasonOf(error: NodeJS.ErrnoException | undefined): string {
+  if (error === undefined) return "it was closed";
+  return error.code === undefined ? error.message : `${error.message} (${error.code})`;
 }

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Backend, Endpoint } from "../backend.ts";
+import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import type { Course, Special } from "../course.ts";
 import { Deadlines, type Limit } from "../deadlines.ts";
@@ -97,12 +97,6 @@ export class Client implements Caller, Reader, Writer {
     this.#socket.destroySoon();
   }
 
-  /** Whether it has left HTTP, and speaks to this instance. */
-  isTunnelTo(endpoint: Endpoint): boolean {
-    return this.#tunnel !== undefined && this.#exchange?.endpoint === endpoint;
-  }
-
-  /** Asks to end what has no end of its own. */
   retire(): void {
     this.#tunnel?.retire();
   }

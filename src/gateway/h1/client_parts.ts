@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
-import type { ExchangeParts } from "../exchange.ts";
+import type { ExchangeParts } from "../exchange_parts.ts";
 import type { Routing } from "../route.ts";
 import type { AskingParts } from "./asking.ts";
 import type { Client } from "./client.ts";

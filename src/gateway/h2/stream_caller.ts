@@ -6,7 +6,8 @@ import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Outgoing, Wire } from "../caller.ts";
 import type { Course } from "../course.ts";
 import { Deadlines, type Limit } from "../deadlines.ts";
-import { Exchange, type ExchangeParts } from "../exchange.ts";
+import { Exchange } from "../exchange.ts";
+import type { ExchangeParts } from "../exchange_parts.ts";
 import { answerHeaders, lastValueOf, requestHeaders, trailersOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
 import { brokenOff, type Refusal, tooSlow } from "../refusal.ts";
@@ -193,6 +194,10 @@ export class StreamCaller implements Caller {
     wire.socket.destroy();
   }
 
+  retire(): void {
+    // Nothing was.
+  }
+
   #read(): void {
     const stream = this.#stream;
     this.#isReading = true;
@@ -258,13 +263,8 @@ export class StreamCaller implements Caller {
   }
 
   #whyCut(backend: Backend): Refusal {
-    const { timeoutMs, idleTimeoutMs } = backend.limits;
     if (this.#late === undefined) return brokenOff(backend, this.#instance, "broke off its answer");
-    const isIdle = this.#late === "idle";
-    const said = isIdle
-      ? `neither took nor sent a byte for ${idleTimeoutMs} ms`
-      : `did not answer within ${timeoutMs} ms`;
-    return tooSlow(backend, this.#instance, said);
+    return tooSlow(backend, this.#instance, this.#late);
   }
 
   /** The answer is all there is: what the client still sends is not wanted (RFC 9113, 8.1). */

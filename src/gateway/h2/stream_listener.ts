@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Asked } from "../course.ts";
-import type { ExchangeParts } from "../exchange.ts";
+import type { ExchangeParts } from "../exchange_parts.ts";
 import { joinedValueOf, lastValueOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
 import { type Inbound, isRefusal } from "../request.ts";

@@ -72,6 +72,8 @@ export interface StreamAsk {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Buffer;
   readonly trailers?: OutgoingHttpHeaders;
+  /** Called for each piece of the answer. */
+  readonly heard?: (text: string) => void;
 }
 
 /** A connection of HTTP/2 to a gateway, by prior knowledge. */
@@ -83,7 +85,7 @@ export function connectTo({ host, port }: Address): ClientHttp2Session {
 
 /** One request on a connection. */
 export function askStream(session: ClientHttp2Session, options: StreamAsk): Promise<StreamReply> {
-  const { host, headers = {}, body, trailers } = options;
+  const { host, headers = {}, body, trailers, heard } = options;
   const { promise, resolve, reject } = Promise.withResolvers<StreamReply>();
   const stream = session.request(
     { ":authority": host, ":path": "/", ...headers },
@@ -101,7 +103,10 @@ export function askStream(session: ClientHttp2Session, options: StreamAsk): Prom
     tail = got;
   });
   stream.on("wantTrailers", () => stream.sendTrailers(trailers ?? {}));
-  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  stream.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    heard?.(chunk.toString());
+  });
   stream.on("error", reject);
   stream.on("close", () => {
     const { ":status": code = 0, ...rest } = head;
