@@ -23,7 +23,7 @@ async function startNews(): Promise<{ instance: Instance; say: (text: string) =>
   return { instance, say };
 }
 
-test("events of an instance that is taken out end between two, as if it had ended them", async () => {
+test("events of an instance that is taken out end between two, as if by itself", async () => {
   await using rig = new Rig();
   const fleet = await rig.start({ limits: { tunnelDrainMs: 50 } });
   const { instance, say } = await startNews();
