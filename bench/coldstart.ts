@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { REVISION, type Revision } from "../src/api/revision.ts";
 import { packDirectory } from "../src/base/pack.ts";
 import { serviceFrom, VarveProcess } from "../test/support/varve_process.ts";
+import { tellContainers } from "./coldstart_containers.ts";
 import { claim, elapsedMs, rounded, times } from "./report.ts";
 
 const MANY = Number(process.argv[2] ?? 100);
@@ -67,6 +68,7 @@ async function main(source: string): Promise<void> {
     `${MANY} stopped at once: all served in ${rounded(slow)} ms, ${times(slow, each)} as many ` +
       `bare starts in turn (${rounded(each)} ms); budget 5,000 ms`,
   );
+  await tellContainers(bare, tell);
 }
 
 /** What the machine was like goes with each figure. */

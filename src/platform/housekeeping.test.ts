@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EVENT, type Event } from "../api/event.ts";
+import { REVISION } from "../api/revision.ts";
 import { stored } from "../api/test_admission.ts";
 import { timestampOf } from "../base/clock.ts";
-import { staleEvents } from "./housekeeping.ts";
+import { imagesOf, staleEvents } from "./housekeeping.ts";
 
 const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
 
@@ -18,4 +19,15 @@ test("Events go after an hour without news, and the oldest of more than ten thou
   const many = Array.from({ length: 10_002 }, (_, at) => ago(at % 3000));
   assert.equal(staleEvents(many, NOW_MS).length, 2);
   assert(staleEvents(many, NOW_MS).every((it) => it.lastTimestamp === ago(2999).lastTimestamp));
+});
+
+test("the images that are kept are those of Revisions, whatever they are called", () => {
+  const digest = `sha256:${"a".repeat(64)}`;
+  const containerStatuses = [{ name: "it", imageDigest: `host:5000/app@${digest}` }];
+  const none = stored(REVISION, {
+    metadata: { name: "a" },
+    spec: { containers: [{ image: "a" }] },
+  });
+  const revision = { ...none, status: { conditions: [], containerStatuses } };
+  assert.deepEqual([...imagesOf([revision, none])], [digest]);
 });

@@ -1,12 +1,16 @@
 import { EVENT, type Event } from "../api/event.ts";
+import { REVISION, type Revision } from "../api/revision.ts";
 import { type Clock, every } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Cache, Client } from "../client/client.ts";
+import type { Digest } from "../oci/oci.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Store } from "../store/store.ts";
 import type { Part } from "./start_all.ts";
 
 export interface HousekeepingDeps {
   readonly store: Store;
+  readonly runtime: Pick<Runtime, "collect">;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -14,6 +18,8 @@ export interface HousekeepingDeps {
 }
 
 const EVERY_MS = 60_000;
+/** Who has deleted a Revision may want it back; and its image is slow to come. */
+const IMAGES_EVERY_MS = 10 * 60_000;
 /** As long as Kubernetes keeps Events. */
 const EVENTS_MS = 3_600_000;
 /** So many are kept at most, the newest; who makes more has long read the oldest. */
@@ -21,21 +27,26 @@ const EVENTS_MAX = 10_000;
 /** Watches can go back so many changes; those who were away for longer list anew. */
 const CHANGES_KEPT = 20_000;
 
-/** Throws away what is too old to be asked for: Events, and changes of the store. */
+/**
+ * Throws away what is too old to be asked for: Events, changes of the store, and what runtimes
+ * have made ready of images that no Revision has.
+ */
 export class Housekeeping implements Part {
   readonly #deps: HousekeepingDeps;
-  #timer: Disposable | undefined;
+  readonly #timers = new DisposableStack();
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
   }
 
   async start(): Promise<void> {
-    this.#timer = every(this.#deps.clock, EVERY_MS, () => this.#clean());
+    const { clock } = this.#deps;
+    this.#timers.use(every(clock, EVERY_MS, () => this.#clean()));
+    this.#timers.use(every(clock, IMAGES_EVERY_MS, () => this.#collectImages()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#timer?.[Symbol.dispose]();
+    this.#timers.dispose();
   }
 
   async #clean(): Promise<void> {
@@ -48,6 +59,22 @@ export class Housekeeping implements Part {
       log.warn({ err: thrown }, "could not clean up: will try again");
     }
   }
+
+  async #collectImages(): Promise<void> {
+    const { runtime, cache, log } = this.#deps;
+    try {
+      await runtime.collect(imagesOf(cache.lister(REVISION).list()));
+    } catch (thrown) {
+      log.warn({ err: thrown }, "could not remove images: will try again");
+    }
+  }
+}
+
+/** The images that Revisions have. */
+export function imagesOf(revisions: readonly Revision[]): ReadonlySet<Digest> {
+  const names = revisions.flatMap(({ status }) => status?.containerStatuses ?? []);
+  const digests = names.map(({ imageDigest = "" }) => imageDigest.replace(/^.*@/, ""));
+  return new Set(digests as Digest[]);
 }
 
 /** Those that nobody keeps any longer: by their age, and of the others the oldest of too many. */

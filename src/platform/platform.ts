@@ -119,7 +119,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     manager,
     new GarbageCollector({ kinds: KINDS, ...shared }),
     new CatchUp({ manager, gateway, runtime, ...shared }),
-    new Housekeeping({ store, ...shared }),
+    new Housekeeping({ store, runtime, ...shared }),
     new CollectRevisions(shared),
     new StartGarbage(deps.clock),
   ];

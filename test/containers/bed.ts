@@ -140,6 +140,7 @@ export class ContainerBed implements RuntimeBed {
     for (const runtime of this.#opened) await runtime[Symbol.asyncDispose]();
     await using last = await this.open();
     await last.stopAll();
+    await last.whyNot(this.app);
     await last.collect(new Set());
     await last[Symbol.asyncDispose]();
     await this.images[Symbol.asyncDispose]();

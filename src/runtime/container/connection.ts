@@ -29,6 +29,8 @@ export interface ConnectionsOptions {
 }
 
 const NETWORK_NAME = "varve";
+/** Who is asked for the first time, and does not say soon who it is, does not answer. */
+const LIMIT_MS = 5000;
 
 /** Finds the engine, also one that is started after us, or again. */
 export class Connections implements AsyncDisposable {
@@ -37,6 +39,11 @@ export class Connections implements AsyncDisposable {
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+  }
+
+  /** Whether an engine has been found, and has not been missed since. */
+  get isUp(): boolean {
+    return this.#connecting !== undefined;
   }
 
   /** Throws `NoEngine`. */
@@ -109,8 +116,8 @@ function noEngine(failures: readonly string[], absent: readonly string[]): strin
 
 async function connectionOf(engine: Engine): Promise<Connection> {
   const [version, info] = await Promise.all([
-    engine.get("/version", VERSION),
-    engine.get("/info", INFO),
+    engine.get("/version", VERSION, { limitMs: LIMIT_MS }),
+    engine.get("/info", INFO, { limitMs: LIMIT_MS }),
   ]);
   const { Os: os = "linux", Arch: architecture = "amd64", Components = [] } = version;
   const isPodman = Components.some(({ Name = "" }) => Name.startsWith("Podman"));

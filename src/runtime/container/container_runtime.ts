@@ -150,6 +150,8 @@ export class ContainerRuntime implements OwnRuntime {
 
   async collect(kept: ReadonlySet<Digest>): Promise<void> {
     const { connections, loaded, log, mark } = this.#open();
+    // Nobody has asked for a container yet, so it is not for us to call on an engine.
+    if (!connections.isUp) return;
     const all = new Set([...kept, ...this.list().map(({ spec }) => spec.image)]);
     try {
       await connections.use(async (connection) => {

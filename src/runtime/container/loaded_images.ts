@@ -18,6 +18,8 @@ export interface LoadedImagesOptions {
 export class LoadedImages {
   readonly #options: LoadedImagesOptions;
   readonly #loading = new Map<Digest, Promise<string>>();
+  /** Those that were there when they were looked at. */
+  readonly #seen = new WeakMap<Engine, Set<Digest>>();
 
   constructor(options: LoadedImagesOptions) {
     this.#options = options;
@@ -27,7 +29,11 @@ export class LoadedImages {
   async get(engine: Engine, digest: Digest): Promise<string> {
     const image = await this.#options.images.image(digest);
     const name = this.#nameOf(digest);
-    if (await has(engine, name, image)) return name;
+    if (this.#seenIn(engine).has(digest)) return name;
+    if (await has(engine, name, image)) {
+      this.#seenIn(engine).add(digest);
+      return name;
+    }
     const known = this.#loading.get(digest);
     if (known !== undefined) return await known;
     const loading = this.#load(engine, image, name);
@@ -39,6 +45,11 @@ export class LoadedImages {
     }
   }
 
+  /** Says that an image has turned out not to be there any more: it is loaded the next time. */
+  forget(engine: Engine, digest: Digest): void {
+    this.#seenIn(engine).delete(digest);
+  }
+
   /** Removes images from the engine that are not kept. */
   async collect(engine: Engine, kept: ReadonlySet<Digest>): Promise<void> {
     const names = new Set([...kept].map((digest) => this.#nameOf(digest)));
@@ -47,6 +58,7 @@ export class LoadedImages {
     const own = found.flatMap(({ RepoTags = [] }) => RepoTags);
     for (const name of own) {
       if (!name.startsWith(`${this.#repository}:`) || names.has(name)) continue;
+      this.forget(engine, `sha256:${name.slice(this.#repository.length + 1)}`);
       try {
         await engine.remove(`/images/${encodeURIComponent(name)}`);
       } catch (thrown) {
@@ -54,6 +66,12 @@ export class LoadedImages {
         if (!isStatus(thrown, 404, 409)) throw thrown;
       }
     }
+  }
+
+  #seenIn(engine: Engine): Set<Digest> {
+    const seen = this.#seen.get(engine) ?? new Set();
+    this.#seen.set(engine, seen);
+    return seen;
   }
 
   get #repository(): string {

@@ -7,7 +7,7 @@ import type { InstanceSpec } from "../runtime.ts";
 import { unlessAborted } from "../unless_aborted.ts";
 import { type Connection, NoEngine } from "./connection.ts";
 import { ContainerRun } from "./container_run.ts";
-import { EngineError } from "./engine.ts";
+import { EngineError, isStatus } from "./engine.ts";
 import { addressOf, LABEL, look, removeContainer } from "./engine_container.ts";
 import { CREATED } from "./engine_schema.ts";
 import { whyUnfit } from "./fitness.ts";
@@ -98,7 +98,9 @@ async function begin(shared: Shared, beginning: Beginning<ContainerRecord>, plac
   };
   signal.throwIfAborted();
   save(record);
-  const made = await create(connection, { spec, container: record.container, body });
+  const { container } = record;
+  const forget = () => loaded.forget(engine, spec.image);
+  const made = await create(connection, { spec, container, body, forget });
   const begun = { ...record, ...made, startMs: clock.elapsed() - loadedMs };
   note(begun);
   return new ContainerRun(shared, { spec, record: begun, engine, isAdopted: false });
@@ -108,9 +110,12 @@ interface Creating {
   readonly spec: InstanceSpec;
   readonly container: string;
   readonly body: object;
+  /** Called when the engine does not find something: only the image can be missing. */
+  readonly forget: () => void;
 }
 
-async function create(connection: Connection, { spec, container, body }: Creating) {
+async function create(connection: Connection, creating: Creating) {
+  const { spec, container, body, forget } = creating;
   const { engine } = connection;
   try {
     const query = { name: container };
@@ -120,6 +125,7 @@ async function create(connection: Connection, { spec, container, body }: Creatin
     const address = found === undefined ? undefined : addressOf(found, spec, connection);
     return { id, ...(address !== undefined && { address }) };
   } catch (thrown) {
+    if (isStatus(thrown, 404)) forget();
     await removeContainer(engine, container).catch(() => {});
     if (!(thrown instanceof EngineError) || thrown.status === 0) throw thrown;
     throw new NotStarted(`the container engine refuses: ${reasonIn(thrown.message)}`, {
