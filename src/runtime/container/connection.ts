@@ -29,8 +29,8 @@ export interface ConnectionsOptions {
 }
 
 const NETWORK_NAME = "varve";
-/** Who is asked for the first time, and does not say soon who it is, does not answer. */
-const LIMIT_MS = 5000;
+/** Podman says nothing about itself while it loads an image, and that can take its time. */
+const LIMIT_MS = 30_000;
 
 /** Finds the engine, also one that is started after us, or again. */
 export class Connections implements AsyncDisposable {
