@@ -214,7 +214,9 @@ function cut(bytes: Buffer, chance: Chance): readonly Buffer[] {
 }
 
 /** Those that are short enough to be changed many times in a second. */
-const SEEDS = CORPUS.filter(({ sent }) => sent.length < 2_000).map(({ sent }) => sent);
+export const SEEDS: readonly string[] = CORPUS.filter(({ sent }) => sent.length < 2_000).map(
+  ({ sent }) => sent,
+);
 
 const MORSELS = [
   ...[
@@ -269,8 +271,15 @@ const MORSELS = [
 /** Something that a client may send: of the corpus, joined, cut and changed here and there. */
 export function anyBytes(chance: Chance): Buffer {
   const any = (count: number) => Math.floor(chance.fraction() * count);
-  let text = SEEDS[any(SEEDS.length)] ?? "";
-  if (any(4) === 0) text = SEEDS[any(SEEDS.length)]?.slice(0, any(200)) + text;
+  const seed = SEEDS[any(SEEDS.length)] ?? "";
+  const before = any(4) === 0 ? (SEEDS[any(SEEDS.length)]?.slice(0, any(200)) ?? "") : "";
+  return Buffer.from(changed(before + seed, chance), "latin1");
+}
+
+/** The same, cut and changed here and there. */
+export function changed(before: string, chance: Chance): string {
+  const any = (count: number) => Math.floor(chance.fraction() * count);
+  let text = before;
   for (let change = any(6); change > 0; change -= 1) {
     const at = any(Math.min(text.length, 300) + 1);
     const length = any(3) === 0 ? any(20) : any(3);
@@ -282,5 +291,5 @@ export function anyBytes(chance: Chance): Buffer {
       (isCut ? "" : morsel) +
       text.slice(at + (isCut ? length : any(2) * length));
   }
-  return Buffer.from(text, "latin1");
+  return text;
 }
