@@ -20,6 +20,13 @@ export function serviceAdvice(
     return [...failing, ...(shares.length > 0 ? [still] : [])];
   }
   const routes = readinessOf(status, "RoutesReady");
+  if (routes.reason === "RolloutAborted") {
+    const retry = `Or try it once more: ${command(`rollout retry ${name}`)}`;
+    return [
+      `Look at both: ${command(`rollout status ${name}`)}; then deploy what is mended`,
+      retry,
+    ];
+  }
   if (routes.status === "False")
     return [`See what it may send requests to: ${command(`traffic ${name}`)}`];
   const isPinned = spec.traffic?.every((it) => it.latestRevision !== true || !it.percent);
@@ -44,6 +51,9 @@ export function revisionAdvice(
   }
   if (reason === "ReferenceMissing") {
     return [`Make what is missing: ${command("apply -f FILE")}; it then starts by itself`];
+  }
+  if (reason === "SnapshotMissing") {
+    return [`Deploy once more; what is missing: ${command(`verify ${name}`)}`];
   }
   const last = `${command(`logs ${name} --previous`)}`;
   return [`See what it wrote: ${command(`logs ${name}`)}, or before its restart: ${last}`];

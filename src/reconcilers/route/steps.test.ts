@@ -105,6 +105,30 @@ test("the same manifest again takes no abort back, and the next revision begins 
   assert.equal(told(world.get(SERVICE, "hello"))["Ready"], "True");
 });
 
+test("a newer revision takes the place of one on its way, from the first step", async () => {
+  await using world = await serving(BY_TIME);
+  await deploy(world, "2");
+  await pass(world, 10);
+  assert.deepEqual(split(world), { "hello-00001": 50, "hello-00002": 50 });
+  await deploy(world, "3");
+  assert.deepEqual(split(world), { "hello-00001": 90, "hello-00003": 10 });
+});
+
+test("what is sent back keeps its tag, so that one can find out what was wrong", async () => {
+  await using world = await serving(GATED);
+  const service = await world.client.get(SERVICE, KEY);
+  const targets = [{ latestRevision: true, percent: 100, tag: "newest" }];
+  const spec = { ...service.spec, traffic: targets };
+  await world.client.put<Service>({ ...service, spec });
+  await world.settle();
+  await deploy(world, "2");
+  await traffic(world, 40, { failed: 10 });
+  assert.deepEqual(split(world), { "hello-00001": 100 });
+  assert.deepEqual(world.gateway.splitOf(`newest-${HOST}`), { "default/hello-00002": 100 });
+  await note(world, "hello-00002", { "rollout-why": "SentBackByHand: by hand" });
+  assert.equal(told(world.get(SERVICE, "hello"))["Ready"], "True");
+});
+
 test("a slow revision is sent back by its percentile", async () => {
   await using world = await serving(GATED);
   await deploy(world, "2");
@@ -142,6 +166,18 @@ test("a rollout is paused and promoted by notes on the revision", async () => {
   await note(world, "hello-00002", { "rollout-paused": null });
   await pass(world, 1);
   assert.deepEqual(split(world), { "hello-00002": 100 });
+});
+
+test("while a rollout lasts, who takes part in it may sleep, and is not stopped", async () => {
+  await using world = await serving({ [STEPS]: "10%:manual", [GATE]: "none" });
+  await deploy(world, "2");
+  for (let minute = 0; minute < 60; minute += 1) await pass(world, 60);
+  const frozen = () =>
+    ["hello-00001", "hello-00002"].map((name) => world.get(REVISION, name).status?.frozenReplicas);
+  assert.deepEqual(frozen(), [1, 1]);
+  await note(world, "hello-00002", { "rollout-promoted": "all" });
+  for (let minute = 0; minute < 60; minute += 1) await pass(world, 60);
+  assert.deepEqual(frozen(), [undefined, undefined]);
 });
 
 test("a revision is sent back and brought back by hand, and Ready stays True", async () => {

@@ -51,7 +51,9 @@ function worse({ rollout, newest, oldest, gate }: Suspect): Breach | undefined {
 }
 
 function notReady({ newest, oldest, gate, nowMs }: Suspect): Breach | undefined {
-  if (gate.readiness === undefined) return undefined;
+  // Who is no better is no place to go back to.
+  const isOldReady = conditionOf(oldest.status, "Ready")?.status !== "False";
+  if (gate.readiness === undefined || !isOldReady) return undefined;
   const ready = conditionOf(newest.status, "Ready");
   const count = ({ metadata, status }: Revision) =>
     `"${metadata.name}" ${status?.actualReplicas ?? 0} of ${status?.desiredReplicas ?? 0}`;
