@@ -1,4 +1,5 @@
 import type { ConfigMap } from "../../api/config_map.ts";
+import type { Container } from "../../api/container.ts";
 import {
   contentDigestOf,
   identityOf,
@@ -21,6 +22,7 @@ import {
 import type { Revision, RevisionStatus } from "../../api/revision.ts";
 import type { Secret } from "../../api/secret.ts";
 import type { Lister } from "../../client/client.ts";
+import { volumesFor } from "../volumes.ts";
 import type { RevisionParts } from "./deps.ts";
 import { environmentFor } from "./environment.ts";
 
@@ -91,7 +93,9 @@ export function isFollowing({ metadata }: Revision): boolean {
 
 function isComplete(revision: Revision, parts: RevisionParts): boolean {
   const { containers = [] } = revision.spec;
-  return containers.every((it) => environmentFor(revision, it, parts).missing.length === 0);
+  const hasFiles = volumesFor(revision, parts).missing.length === 0;
+  const hasVariables = (it: Container) => environmentFor(revision, it, parts).missing.length === 0;
+  return hasFiles && containers.every(hasVariables);
 }
 
 /** One that was made before its name was written down is found by its name. */
