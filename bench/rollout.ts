@@ -22,7 +22,7 @@ const SERVER = `
   const server = require("node:http").createServer((_, res) => {
     const isBad = MODE === "bad" || (MODE === "flaky" && Math.random() < 0.05);
     const answer = () => res.writeHead(isBad ? 500 : 200).end(K_REVISION);
-    if (MODE === "slow") setTimeout(answer, 200); else answer();
+    if (MODE === "slow") setTimeout(answer, 200); else if (MODE !== "hung") answer();
   });
   setTimeout(() => server.listen(Number(PORT)), Number(LATE));`;
 
@@ -39,7 +39,16 @@ async function main(source: string): Promise<void> {
   await using crowd = new Crowd(varve);
   await sleep(3000);
   for (const mode of ["bad", "flaky", "slow"]) await release(mode, varve, crowd);
+  await hang(varve, crowd);
   await goBack(varve, crowd);
+}
+
+/** A release that takes requests and never answers shows in what is open. */
+async function hang(varve: VarveProcess, crowd: Crowd): Promise<void> {
+  await untilAborted(varve, await deploy(varve, { MODE: "hung" }));
+  await sleep(1500);
+  const what = `a release that never answers at ${SHARE} % of ${RATE} req/s`;
+  claim("rollout", `${what}: ${crowd.open} requests hang`);
 }
 
 interface Hurt {
@@ -52,9 +61,9 @@ interface Hurt {
 async function release(mode: string, varve: VarveProcess, crowd: Crowd): Promise<void> {
   const all: Hurt[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    await deploy(varve, { MODE: mode, ROUND: String(round) });
     const before = crowd.failed;
-    const latest = await untilAborted(varve);
+    const last = await deploy(varve, { MODE: mode, ROUND: String(round) });
+    const latest = await untilAborted(varve, last);
     await sleep(1500);
     const seen = crowd.of(latest);
     const returnMs = seen.lastMs - (mode === "slow" ? seen.firstMs : seen.firstBadMs);
@@ -106,24 +115,26 @@ async function goBack(varve: VarveProcess, crowd: Crowd): Promise<void> {
   );
 }
 
+/** Answers with the newest revision before it. */
 async function deploy(varve: VarveProcess, env: Readonly<Record<string, string>>) {
-  const { spec } = await varve.client.get(SERVICE, KEY);
+  const { spec, status } = await varve.client.get(SERVICE, KEY);
   const [container] = spec.template?.spec?.containers ?? [];
   const variables = Object.entries(env).map(([name, value]) => ({ name, value }));
   const containers = [{ ...container, env: variables }];
   const patch = { spec: { template: { spec: { containers } } } };
   await varve.client.patch({ kind: SERVICE, key: KEY }, patch);
+  return status?.latestCreatedRevisionName;
 }
 
-async function untilAborted(varve: VarveProcess): Promise<string> {
+async function untilAborted(varve: VarveProcess, last: string | undefined): Promise<string> {
   for (;;) {
-    const { metadata, status } = await varve.client.get(SERVICE, KEY);
+    const { status } = await varve.client.get(SERVICE, KEY);
     const route = await varve.client.get(ROUTE, KEY);
     const [rollout] = route.status?.rollouts ?? [];
     const latest = status?.latestCreatedRevisionName;
-    const isSeen = status?.observedGeneration === metadata.generation;
+    const isNew = latest !== undefined && latest !== last;
     const isIt = rollout?.phase === "Aborted" && rollout.revisionName === latest;
-    if (isSeen && isIt && latest !== undefined) return latest;
+    if (isNew && isIt) return latest;
     await sleep(20);
   }
 }
@@ -146,6 +157,7 @@ class Crowd implements AsyncDisposable {
   readonly #answers = new Map<string, Answers>();
   readonly #running: Promise<void>;
   #isOver = false;
+  open = 0;
   failed = 0;
   broken = 0;
 
@@ -175,6 +187,7 @@ class Crowd implements AsyncDisposable {
 
   #ask(port: number): void {
     const headers = { host: "shop.default.localhost" };
+    this.open += 1;
     const sent = request({ host: "127.0.0.1", port, headers, agent: this.#agent }, (response) => {
       let body = "";
       response.on("data", (chunk) => {
@@ -188,9 +201,11 @@ class Crowd implements AsyncDisposable {
 
   #break(): void {
     this.broken += 1;
+    this.open -= 1;
   }
 
   #count(revision: string, code: number): void {
+    this.open -= 1;
     const now = performance.now();
     const known = this.#answers.get(revision);
     const answers = known ?? { count: 0, firstMs: now, firstBadMs: 0, lastMs: now };

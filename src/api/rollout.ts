@@ -15,6 +15,8 @@ const trial = t.Object({
   requests: both,
   failed: both,
   percentileMs: t.Optional(both),
+  /** Requests that are open for longer than that, where there are any. */
+  hung: t.Optional(both),
   /** About how many requests of each are enough. */
   needed: t.Integer(),
 });

@@ -195,6 +195,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   "trial.requests": "Requests that were answered.",
   new: "Of the new Revision.",
   old: "Of the old one.",
+  hung: "Requests that are open for longer than the gate allows.",
   percentileMs: "The percentile of the durations that the gate names.",
   needed: "About how many requests of each are enough.",
   stepSeconds: "How long each step takes.",

@@ -141,6 +141,18 @@ test("a slow revision is sent back by its percentile", async () => {
   );
 });
 
+test("one that never answers is sent back by what stays open", async () => {
+  await using world = await serving(GATED);
+  await deploy(world, "2");
+  for (let second = 0; second < 5; second += 1) await traffic(world, 40, { ended: 0 });
+  assert.deepEqual(split(world), { "hello-00001": 100 });
+  const said = told(world.get(ROUTE, "hello"))["RolloutHealthy"] ?? "";
+  assert.match(
+    said,
+    /^False LatencyWorse: .*"hello-00002" has \d+ requests open .*"hello-00001" 0, of/,
+  );
+});
+
 test("one that crashes on its way is sent back, with how many are ready of both", async () => {
   await using world = await serving(GATED);
   await deploy(world, "2");
@@ -238,23 +250,33 @@ async function note(world: World, name: string, notes: Record<string, string | n
   await world.settle();
 }
 
+/** How the new revision behaves. */
+interface Manner {
+  readonly failed?: number;
+  readonly ms?: number;
+  readonly ended?: number;
+}
+
 /** Requests to the new revision, and nineteen times as many to the old one, within a second. */
 async function traffic(
   world: World,
   requests: number,
-  { failed = 0, ms = 20 }: { readonly failed?: number; readonly ms?: number } = {},
+  { failed = 0, ms = 20, ended = requests }: Manner = {},
 ): Promise<void> {
-  const of = (count: number, bad: number, tookMs: number) => ({
+  const of = (count: number, bad: number, tookMs: number, done = count) => ({
     outcomes: {
-      ...{ arrived: count, ended: count, failed: bad },
-      durations: [durationClassOf(tookMs), count],
+      ...{ arrived: count, ended: done, failed: bad },
+      durations: [durationClassOf(tookMs), done],
     },
     ...{ busyMs: count, requests: count },
   });
   const parts = 10;
   for (let part = 0; part < parts; part += 1) {
     const old = { backend: "default/hello-00001", ...of((requests * 19) / parts, 0, 20) };
-    const now = { backend: "default/hello-00002", ...of(requests / parts, failed / parts, ms) };
+    const now = {
+      backend: "default/hello-00002",
+      ...of(requests / parts, failed / parts, ms, ended / parts),
+    };
     world.gateway.load(old, now);
   }
   await pass(world, 1);

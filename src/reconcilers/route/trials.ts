@@ -159,12 +159,13 @@ export class Trials {
   #shown({ trial, judgement, hasPassed }: Pick<Entry, "trial" | "judgement" | "hasPassed">) {
     const { verdict, figures, needed } = judgement;
     const { clock } = this.#options;
-    const { sinceMs, requests, failed, percentileMs } = figures;
+    const { sinceMs, requests, failed, percentileMs, hung } = figures;
     const sinceTime = timestampOf(clock.now() - (clock.elapsed() - sinceMs));
     return {
       ...{ verdict, round: trial.round, hasPassed: hasPassed || verdict === "Fine" },
       ...{ sinceTime, requests, failed, needed },
       ...(percentileMs !== undefined && { percentileMs }),
+      ...(hung.new + hung.old > 0 && { hung }),
     };
   }
 }

@@ -32,7 +32,7 @@ export function lookAgainMs({ newest, gate, nowMs }: Omit<Suspect, "rollout" | "
 function worse({ rollout, newest, oldest, gate }: Suspect): Breach | undefined {
   const { trial } = rollout;
   if (trial === undefined) return undefined;
-  const { verdict, requests, failed, percentileMs } = trial;
+  const { verdict, requests, failed } = trial;
   const [mine, theirs] = [newest.metadata.name, oldest.metadata.name];
   if (verdict === "ErrorRateWorse") {
     const rate = (which: "new" | "old") =>
@@ -42,12 +42,17 @@ function worse({ rollout, newest, oldest, gate }: Suspect): Breach | undefined {
   }
   if (verdict !== "LatencyWorse") return undefined;
   const { percentile = 0, factor = 1 } = gate.latency ?? {};
+  const limit = `at most ${factor} times as long is allowed`;
+  const { hung, percentileMs } = trial;
+  if (hung !== undefined && hung.new > 0) {
+    const open = `"${mine}" has ${hung.new} requests open for longer than p${percentile} allows`;
+    const both = `${open}, "${theirs}" ${hung.old}, of ${requests.old} that it answered`;
+    return { reason: verdict, message: `${both} over the same time; ${limit}` };
+  }
   const ms = (which: "new" | "old") =>
     `${rounded(percentileMs?.[which] ?? 0)} ms of ${requests[which]} requests`;
   const said = `p${percentile} of "${mine}" is ${ms("new")}, that of "${theirs}" ${ms("old")}`;
-  const open = percentileMs === undefined ? "; what it was sent stays open" : "";
-  const limit = `at most ${factor} times as long is allowed`;
-  return { reason: verdict, message: `${said} over the same time${open}; ${limit}` };
+  return { reason: verdict, message: `${said} over the same time; ${limit}` };
 }
 
 function notReady({ newest, oldest, gate, nowMs }: Suspect): Breach | undefined {
