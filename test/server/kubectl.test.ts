@@ -7,7 +7,9 @@ import { VarveProcess } from "../support/varve_process.ts";
 import { Kubectl, whyNoKubectl } from "./kubectl.ts";
 import { OBJECT_STORIES } from "./object_stories.ts";
 import { READING_STORIES } from "./reading_stories.ts";
+import { ROLLOUT_STORIES } from "./rollout_stories.ts";
 
+const STORIES = [...OBJECT_STORIES, ...READING_STORIES, ...ROLLOUT_STORIES];
 const why = whyNoKubectl();
 if (why !== undefined) process.stdout.write(`The stories of kubectl are skipped: ${why}\n`);
 
@@ -28,7 +30,7 @@ after(async () => {
 
 // One server for all, which has to cope with several users anyway.
 describe("kubectl", { concurrency: 3, skip: why ?? false }, () => {
-  for (const [at, { title, act }] of [...OBJECT_STORIES, ...READING_STORIES].entries()) {
+  for (const [at, { title, act }] of STORIES.entries()) {
     test(title, async () => {
       await using kubectl = await Kubectl.make(varve, `kubectl-${at + 1}`, cache);
       await act(kubectl);
