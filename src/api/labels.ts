@@ -40,6 +40,12 @@ export const ANNOTATION = {
   acmeHost: "varve.dev/acme-host",
   /** On a template: where its code comes from, as `api/source.ts` reads it. */
   source: "varve.dev/source",
+  /** On a template: the container image that the built app is laid on, or "scratch". */
+  baseImage: "varve.dev/base-image",
+  /** On a template: where the built image is sent as well. */
+  pushTo: "varve.dev/push-to",
+  /** On a template: the Build that makes its image, in the same namespace. */
+  buildName: "varve.dev/build-name",
   /** On a template: what the source was called by who deployed it, such as a path. */
   sourceName: "varve.dev/source-name",
   /** On a template: the semantic version of the release. */

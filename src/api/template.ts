@@ -5,6 +5,7 @@ import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { readDurationMs } from "./duration.ts";
 import { firstOf } from "./error.ts";
 import { checkForbidden } from "./forbidden.ts";
+import { whyBadImage } from "./image.ts";
 import type { Violation } from "./kind.ts";
 import { ANNOTATION, QUEUE_SIDECAR } from "./labels.ts";
 import { type DraftMeta, draftMeta } from "./meta.ts";
@@ -117,7 +118,32 @@ function checkSettings(
     ...checkFrozenFor(annotations, ANNOTATIONS),
     ...checkDuration(annotations, { key: deadline, path: ANNOTATIONS, isZeroFine: false }),
     ...checkSource(annotations[source], at(ANNOTATIONS, source)),
+    ...checkBuildImages(annotations),
     ...checkSidecar(annotations),
+  ];
+}
+
+/** Images that have to do with a build make sense beside a source alone. */
+function checkBuildImages(annotations: Strings): readonly Violation[] {
+  const { baseImage, pushTo, source, buildName } = ANNOTATION;
+  const images = [baseImage, pushTo].flatMap((key) => {
+    const value = annotations[key];
+    if (value === undefined) return [];
+    const field = at(ANNOTATIONS, key);
+    if (annotations[source] === undefined) {
+      return [disallowed(field, `nothing is built here: there is no annotation ${source}`)];
+    }
+    const why = whyBadImage(value);
+    return why === undefined ? [] : [invalidValue(field, value, why)];
+  });
+  const build = annotations[buildName];
+  if (build === undefined) return images;
+  const field = at(ANNOTATIONS, buildName);
+  const why = whyBadName("subdomain", build);
+  return [
+    ...images,
+    ...(why === undefined ? [] : [invalidValue(field, build, why)]),
+    ...(annotations[source] === undefined ? [] : [disallowed(field, `${source} says another way`)]),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { ArchiveError } from "../base/archive.ts";
 import { packDirectory } from "../base/pack.ts";
-import type { Digest, Image, ImageConfig, ImageStore, RunConfig } from "../oci/oci.ts";
+import type { Image, ImageConfig, ImageStore, RunConfig } from "../oci/oci.ts";
+import { type Addition, configOn, layersOn } from "./base_image.ts";
 
 export interface Assembly {
   /** The directory that becomes `/app`. */
@@ -19,6 +20,8 @@ export interface AssembleDeps {
   readonly bytesMax: number;
   readonly entriesMax: number;
   readonly signal: AbortSignal;
+  /** The image that it is laid on; nothing for one of the app alone, run by this machine's Node. */
+  readonly base?: Image;
 }
 
 const OCI = "application/vnd.oci.image";
@@ -39,17 +42,19 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
  * app gives the same image, whenever and wherever it was built.
  */
 export async function assemble(assembly: Assembly, deps: AssembleDeps): Promise<Image> {
-  const { images, bytesMax, entriesMax, signal } = deps;
+  const { images, bytesMax, entriesMax, signal, base } = deps;
   const content = packDirectory(assembly.app, { under: APP, bytesMax, entriesMax, signal });
   try {
     const layer = { ...(await images.putBlob(content)), mediaType: LAYER };
-    const config = await images.putBlob(once(configOf(assembly, layer.digest, deps)));
+    const added = { layer, config: runConfigOf(assembly), created: CREATED };
+    const whole = base === undefined ? configOf(added, deps) : configOn(base, added);
+    const config = await images.putBlob(once(JSON.stringify(whole)));
     signal.throwIfAborted();
     return await images.putImage({
       schemaVersion: 2,
       mediaType: `${OCI}.manifest.v1+json`,
       config: { ...config, mediaType: `${OCI}.config.v1+json` },
-      layers: [layer],
+      layers: base === undefined ? [layer] : layersOn(base, added),
     });
   } catch (thrown) {
     if (!(thrown instanceof ArchiveError)) throw thrown;
@@ -57,25 +62,28 @@ export async function assemble(assembly: Assembly, deps: AssembleDeps): Promise<
   }
 }
 
-function configOf(
-  { entrypoint, env, kind }: Assembly,
-  layer: Digest,
-  { machine: { platform, arch } }: AssembleDeps,
-): string {
-  const config: RunConfig = {
+function runConfigOf({ entrypoint, env, kind }: Assembly): RunConfig {
+  return {
     Entrypoint: entrypoint,
     ...(env.length > 0 && { Env: env }),
     WorkingDir: `/${APP}`,
-    Labels: { "varve.dev/runtime": "process", "varve.dev/source-kind": kind },
+    Labels: { "varve.dev/source-kind": kind },
   };
-  const whole: ImageConfig = {
+}
+
+/** Of an image that has the app and nothing else: it runs as a process of this machine. */
+function configOf(
+  { layer, config }: Addition,
+  { machine: { platform, arch } }: AssembleDeps,
+): ImageConfig {
+  const Labels = { "varve.dev/runtime": "process", ...config.Labels };
+  return {
     architecture: ARCHITECTURES[arch] ?? arch,
     os: platform === "win32" ? "windows" : platform,
     created: CREATED,
-    config,
-    rootfs: { type: "layers", diff_ids: [layer] },
+    config: { ...config, Labels },
+    rootfs: { type: "layers", diff_ids: [layer.digest] },
   };
-  return JSON.stringify(whole);
 }
 
 async function* once(text: string) {

@@ -8,7 +8,20 @@ export interface BuildRequest {
   /** Names the build, such as "default/hello-00001". The same id is the same build. */
   readonly id: string;
   readonly source: Source;
+  /** What the app is laid on: a container image. `scratch` is none; the usual when left out. */
+  readonly base?: NamedImage;
+  /** Where the image is sent as well. */
+  readonly pushTo?: NamedImage;
 }
+
+/** An image of a registry, and who asks for it. */
+export interface NamedImage {
+  readonly name: string;
+  readonly credentials?: Credentials;
+}
+
+/** Instead of the name of a base image: none. */
+export const SCRATCH = "scratch";
 
 /** A build that is not ours to work out: its steps are containers that run one after the other. */
 export interface StepsRequest {

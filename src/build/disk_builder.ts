@@ -29,7 +29,11 @@ export interface DiskBuilderOptions {
   /** Of every process of a build, besides what we set: proxies, certificates, registries. */
   readonly environment?: Readonly<Record<string, string>>;
   /** What builds of steps need; without it there are none. */
-  readonly steps?: { readonly containers: Containers; readonly registry: Pick<Registry, "pull"> };
+  readonly containers?: Containers;
+  /** For images of steps, base images, and to send images to. */
+  readonly registry?: Registry;
+  /** What apps are laid on where nobody says; they run as plain processes when left out. */
+  readonly baseImage?: string;
   /** How many builds run at a time. */
   readonly buildsMax?: number;
   /** How long one may take. */
@@ -78,7 +82,7 @@ export class DiskBuilder implements Builder {
   async start(): Promise<void> {
     const works = join(this.#home, "work");
     // What an earlier life has left writes into these directories.
-    if (hasLeftovers(works)) await this.#options.steps?.containers.whyNone();
+    if (hasLeftovers(works)) await this.#options.containers?.whyNone();
     await clearLeftovers(works, this.#options.clock);
     for (const { id, state } of await this.#records.start()) this.#states.set(id, state);
     this.#isOpen = true;
@@ -109,8 +113,8 @@ export class DiskBuilder implements Builder {
   }
 
   async whyNoSteps(): Promise<string | undefined> {
-    const { steps } = this.#options;
-    return steps === undefined ? "it was set up without containers" : steps.containers.whyNone();
+    const { containers } = this.#options;
+    return containers === undefined ? "it was set up without containers" : containers.whyNone();
   }
 
   cancel(id: string): void {
@@ -154,7 +158,7 @@ export class DiskBuilder implements Builder {
     const builds = [...this.#builds.values()];
     for (const build of builds) this.#drop(build);
     await Promise.all([...builds.map(({ done }) => done), ...this.#forgetting.values()]);
-    await this.#options.steps?.containers[Symbol.asyncDispose]();
+    await this.#options.containers?.[Symbol.asyncDispose]();
   }
 
   #drop(build: Build): void {
@@ -228,7 +232,8 @@ export class DiskBuilder implements Builder {
   }
 
   async #make(build: Build, work: Work): Promise<Pick<BuildState, "image">> {
-    const { images, http, clock, sourceLimits, imageLimits, steps } = this.#options;
+    const { images, http, clock, sourceLimits, imageLimits, containers } = this.#options;
+    const { registry, baseImage } = this.#options;
     const { machine = { platform: process.platform, arch: process.arch } } = this.#options;
     const { request } = build;
     const shared = {
@@ -236,13 +241,14 @@ export class DiskBuilder implements Builder {
       onOrigin: (origin: string) => this.#update(build, { origin }),
     };
     if ("plan" in request) {
-      assert(steps !== undefined, "Whoever asks for steps has asked first whether there are any");
+      assert(containers && registry, "Whoever asks for steps has asked whether there are any");
       const onParts = (parts: NonNullable<BuildState["parts"]>) => this.#update(build, { parts });
-      await runSteps(request, work, { ...shared, ...steps, clock, onParts });
+      await runSteps(request, work, { ...shared, containers, registry, clock, onParts });
       return {};
     }
     const limits = { ...IMAGE_LIMITS, ...imageLimits };
-    const { digest } = await runBuild(request, work, { ...shared, machine, ...limits });
+    const deps = { ...shared, machine, registry, baseImage, ...limits };
+    const { digest } = await runBuild(request, work, deps);
     return { image: digest };
   }
 

@@ -16,7 +16,7 @@ import { treeOf } from "./test_tree.ts";
 const isHere = spawnSync("docker-registry", ["--version"]).status === 0;
 const skip = isHere ? false : "there is no docker-registry on the PATH";
 
-test("an image that was pushed to Docker's registry is fetched and unpacked", {
+test("an image of Docker's registry is fetched, unpacked, and sent back", {
   skip,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), "varve-docker-registry-"));
@@ -34,6 +34,15 @@ test("an image that was pushed to Docker's registry is fetched and unpacked", {
     assert.equal(digest, image.digest);
     await images.unpack(digest, join(directory, "to"));
     assert.deepEqual(treeOf(join(directory, "to")), { b: "2" });
+    const registryOf = new RemoteRegistry(options);
+    await registryOf.push(digest, `${host}/other/copy:2`);
+    await registryOf.push(digest, `${host}/other/copy:2`);
+    await using others = new DiskImageStore({ home: join(directory, "others") });
+    await others.start();
+    const again = await new RemoteRegistry({ ...options, images: others }).pull(
+      `${host}/other/copy:2`,
+    );
+    assert.equal(again, digest);
     const missing = new RemoteRegistry(options).pull(`${host}/team/app:2`);
     await assert.rejects(missing, { reason: "MANIFEST_UNKNOWN" });
   } finally {

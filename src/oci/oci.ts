@@ -125,4 +125,9 @@ export interface Registry {
    * not fetched again. Throws `OciError`.
    */
   pull(name: string, options?: PullOptions): Promise<Digest>;
+  /**
+   * Sends an image of the local store to where its name says, and gives it that tag. What is
+   * there already is not sent again. Throws `OciError`.
+   */
+  push(digest: Digest, name: string, options?: PullOptions): Promise<void>;
 }

@@ -13,6 +13,7 @@ import {
   type PullOptions,
   type Registry,
 } from "./oci.ts";
+import { pushImage } from "./push.ts";
 import { type Reference, readReference } from "./reference.ts";
 import { RegistrySession } from "./registry_session.ts";
 import { containerTarget, pickFor, type Target, targetsOf } from "./target.ts";
@@ -55,8 +56,35 @@ export class RemoteRegistry implements Registry {
     }
   }
 
+  async push(digest: Digest, name: string, options: PullOptions = {}): Promise<void> {
+    const { images } = this.#options;
+    const reference = readReference(name);
+    if (reference.digest !== undefined) {
+      throw new OciError("NAME_INVALID", `Cannot push to "${name}": give it a tag, not a digest`);
+    }
+    try {
+      const image = await images.image(digest);
+      const session = this.#sessionFor(reference, options);
+      await pushImage(image, reference.tag ?? "latest", { session, images });
+    } catch (thrown) {
+      if (!(thrown instanceof OciError)) throw thrown;
+      const message = `Unable to push image "${name}": ${thrown.message}`;
+      throw new OciError(thrown.reason, message, { cause: thrown });
+    }
+  }
+
+  #sessionFor(
+    reference: Reference,
+    { credentials, signal = new AbortController().signal }: PullOptions,
+  ): RegistrySession {
+    const { http, clock, chance, insecure = [] } = this.#options;
+    const isPlainAllowed = (host: string) => LOOPBACK.test(host) || insecure.includes(host);
+    const deps = { http, clock, chance, isPlainAllowed };
+    return new RegistrySession({ ...deps, reference, credentials, signal });
+  }
+
   async #pull(name: string, reference: Reference, options: PullOptions): Promise<Digest> {
-    const { images, http, clock, chance, insecure = [] } = this.#options;
+    const { images } = this.#options;
     const { credentials, signal } = options;
     signal?.throwIfAborted();
     if (reference.digest !== undefined) {
@@ -64,10 +92,9 @@ export class RemoteRegistry implements Registry {
       const here = await images.resolve(name);
       if (here !== undefined) return here;
     }
-    const isPlainAllowed = (host: string) => LOOPBACK.test(host) || insecure.includes(host);
     const ending = new AbortController();
-    const session = new RegistrySession({
-      ...{ http, clock, chance, isPlainAllowed, reference, credentials },
+    const session = this.#sessionFor(reference, {
+      ...(credentials !== undefined && { credentials }),
       signal: AbortSignal.any([ending.signal, ...(signal === undefined ? [] : [signal])]),
     });
     const found = await this.#findManifest(session, reference);
@@ -125,7 +152,7 @@ export class RemoteRegistry implements Registry {
     const { images } = this.#options;
     if ((await images.blobBytes(digest)) === size) return;
     const asked = { path: `blobs/${digest}`, accept: "*/*", missing: "BLOB_UNKNOWN" } as const;
-    await session.get({ ...asked, bodyBytesMax: size }, async ({ body }) => {
+    await session.ask({ ...asked, bodyBytesMax: size }, async ({ body }) => {
       await images.putBlob(body, digest);
     });
   }
@@ -152,7 +179,7 @@ async function getManifest(
     missing: "MANIFEST_UNKNOWN",
   } as const;
   const bodyBytesMax = MANIFEST_BYTES_MAX;
-  return await session.get({ ...asked, bodyBytesMax }, async (response) => {
+  return await session.ask({ ...asked, bodyBytesMax }, async (response) => {
     const bytes = Buffer.concat(await Array.fromAsync(response.body));
     const digest: Digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
     if (expected !== undefined && digest !== expected) {

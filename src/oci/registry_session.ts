@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { type Backoff, delayMs } from "../base/backoff.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -29,6 +30,18 @@ export interface Asked {
   readonly bodyBytesMax: number;
   /** What it means when the registry has no such thing. */
   readonly missing: OciReason;
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT";
+  /** Where the registry has sent us, instead of the path. */
+  readonly url?: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Made anew for each try. */
+  readonly body?: () => Promise<Readable | Uint8Array>;
+  /** Which answers are fine: 200 when left out. */
+  readonly fine?: readonly number[];
+}
+
+interface Sent extends HttpRequest {
+  readonly isElsewhere?: boolean;
 }
 
 const TRIES_MAX = 4;
@@ -37,7 +50,7 @@ const WAIT_MS_MAX = 30_000;
 const ANSWER_BYTES_MAX = 64 * 1024;
 const PASSING = [408, 429, 500, 502, 503, 504];
 
-/** One pull's conversation with one registry: where it is, who we are, and another try. */
+/** One conversation with one registry: where it is, who we are, and another try. */
 export class RegistrySession {
   readonly #options: SessionOptions;
   #address: Promise<string> | undefined;
@@ -52,11 +65,11 @@ export class RegistrySession {
    * Asks for something of the repository and gives it to `use`, again if what went wrong may
    * pass, in `use` as well. Throws `OciError`, whose message says what the registry answered.
    */
-  async get<T>(asked: Asked, use: (response: HttpResponse) => Promise<T>): Promise<T> {
+  async ask<T>(asked: Asked, use: (response: HttpResponse) => Promise<T>): Promise<T> {
     const { clock, chance, signal } = this.#options;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#getOnce(asked, use);
+        return await this.#askOnce(asked, use);
       } catch (thrown) {
         const passing = passingOf(thrown);
         if (passing === undefined) throw thrown;
@@ -68,7 +81,7 @@ export class RegistrySession {
     }
   }
 
-  async #getOnce<T>(asked: Asked, use: (response: HttpResponse) => Promise<T>): Promise<T> {
+  async #askOnce<T>(asked: Asked, use: (response: HttpResponse) => Promise<T>): Promise<T> {
     this.#address ??= this.#findAddress();
     // The next try may find the registry where this one did not.
     const address = await this.#address.catch((thrown: unknown) => {
@@ -76,18 +89,24 @@ export class RegistrySession {
       throw thrown;
     });
     const { repository } = this.#options.reference;
-    const request = {
-      url: `${address}/v2/${repository}/${asked.path}`,
-      bodyBytesMax: asked.bodyBytesMax,
-      headers: { accept: asked.accept },
-    };
+    const { method = "GET", url, fine = [200], body } = asked;
+    const isElsewhere = url !== undefined && url.origin !== address;
+    const send = async () =>
+      await this.#send({
+        method,
+        url: url ?? `${address}/v2/${repository}/${asked.path}`,
+        bodyBytesMax: asked.bodyBytesMax,
+        headers: { accept: asked.accept, ...asked.headers },
+        ...(body !== undefined && { body: await body() }),
+        ...(isElsewhere && { isElsewhere }),
+      });
     const used = this.#authorization;
-    let response = await this.#send(request);
+    let response = await send();
     if (response.status === 401 && (await this.#logIn(response, used))) {
       await response.discard();
-      response = await this.#send(request);
+      response = await send();
     }
-    if (response.status === 200) return await use(response);
+    if (fine.includes(response.status)) return await use(response);
     throw await refusalOf(response, asked.missing);
   }
 
@@ -108,9 +127,10 @@ export class RegistrySession {
     return plain;
   }
 
-  async #send(request: HttpRequest): Promise<HttpResponse> {
+  async #send({ isElsewhere = false, ...request }: Sent): Promise<HttpResponse> {
     const { http, signal, isPlainAllowed } = this.#options;
-    const login = this.#authorization;
+    // Only the registry itself may know who we are.
+    const login = isElsewhere ? undefined : this.#authorization;
     return await http.send({
       ...request,
       headers: { ...request.headers, ...(login !== undefined && { authorization: login }) },

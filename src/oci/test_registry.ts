@@ -16,7 +16,7 @@ export interface TestRegistryOptions {
 
 const TOKEN = "test-token";
 
-/** A registry for tests: real HTTP, the distribution API for pulling, and an account of it. */
+/** A registry for tests: real HTTP, the distribution API both ways, and an account of it. */
 export class TestRegistry implements AsyncDisposable {
   /** What was asked, without the pings: "GET /v2/app/manifests/1". */
   readonly asked: string[] = [];
@@ -68,7 +68,25 @@ export class TestRegistry implements AsyncDisposable {
     else if (this.#options.instead?.(request, response) === true) return;
     else if (!this.#isKnown(request)) this.#challenge(response);
     else if (pathname === "/v2/") response.end("{}");
+    else if (request.method === "POST") this.#startUpload(pathname, response);
+    else if (request.method === "PUT") void this.#take(request, response);
     else this.#give(pathname.replace("/v2/", ""), response);
+  }
+
+  #startUpload(pathname: string, response: ServerResponse): void {
+    response.writeHead(202, { location: `${pathname}1?state=a` }).end();
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
+    const bytes = Buffer.concat(await Array.fromAsync(request));
+    const [repository = "", tag] = pathname.replace("/v2/", "").split("/manifests/");
+    const wanted = searchParams.get("digest") ?? "";
+    if (tag !== undefined) {
+      this.addManifest(`${repository}:${tag}`, request.headers["content-type"] ?? "", bytes);
+    } else if (digestOf(bytes) === wanted) this.#blobs.set(wanted, bytes);
+    else return void response.writeHead(400).end();
+    response.writeHead(201).end();
   }
 
   #give(path: string, response: ServerResponse): void {

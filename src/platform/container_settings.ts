@@ -1,4 +1,6 @@
 import { homedir, userInfo } from "node:os";
+import { OciError } from "../oci/oci.ts";
+import { readReference } from "../oci/reference.ts";
 import {
   type EngineAddress,
   readEngineAddress,
@@ -24,6 +26,15 @@ export const CONTAINER_SETTINGS = [
     otherwise: "",
     meaning: "registries that are asked over plain HTTP; those of this machine are in any case",
   },
+  {
+    flag: "base-image",
+    variable: "VARVE_BASE_IMAGE",
+    value: "IMAGE",
+    otherwise: "",
+    meaning:
+      "the container image that built apps are laid on, such as node:24-slim; without one they " +
+      "run as plain processes. The annotation varve.dev/base-image says it for one Service",
+  },
 ] as const;
 
 export interface ContainerConfig {
@@ -31,6 +42,8 @@ export interface ContainerConfig {
   readonly engines: readonly (EngineAddress | UnusableAddress)[];
   /** Registries that speak plain HTTP, besides those of this machine. */
   readonly insecureRegistries: readonly string[];
+  /** What built apps are laid on; nothing where they run as plain processes. */
+  readonly baseImage: string | undefined;
 }
 
 interface Given {
@@ -40,7 +53,23 @@ interface Given {
 }
 
 export function readContainers(given: Given): ContainerConfig {
-  return { engines: readEngines(given), insecureRegistries: readInsecure(given) };
+  return {
+    engines: readEngines(given),
+    insecureRegistries: readInsecure(given),
+    baseImage: readBase(given),
+  };
+}
+
+function readBase({ text, wrong }: Given): string | undefined {
+  const name = text("base-image");
+  if (name === "") return undefined;
+  try {
+    readReference(name);
+    return name;
+  } catch (thrown) {
+    if (!(thrown instanceof OciError)) throw thrown;
+    throw wrong("base-image", name, `want the name of an image: ${thrown.message}`);
+  }
 }
 
 function readEngines({ text, wrong, environment }: Given): ContainerConfig["engines"] {

@@ -1,4 +1,5 @@
 import { AUTOSCALER_CONFIG, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
+import { BUILD } from "../api/build.ts";
 import { BUILD_TEMPLATE, CLUSTER_BUILD_TEMPLATE } from "../api/build_template.ts";
 import { CONFIG_MAP } from "../api/config_map.ts";
 import { CONFIGURATION } from "../api/configuration.ts";
@@ -76,7 +77,11 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     ...{ cache, kind: TRAFFIC_POLICY, targetsOf: policyTargets },
   });
   const kinds = KINDS.filter(({ isNamespaced }) => isNamespaced);
-  const environment = { configMaps: cache.lister(CONFIG_MAP), secrets: cache.lister(SECRET) };
+  const environment = {
+    configMaps: cache.lister(CONFIG_MAP),
+    secrets: cache.lister(SECRET),
+    builds: cache.lister(BUILD),
+  };
   const pods = cache.lister(POD);
   const templates = {
     templates: cache.lister(BUILD_TEMPLATE),

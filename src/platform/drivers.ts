@@ -48,7 +48,10 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
     http,
     images,
     registry,
-    builder: new DiskBuilder({ ...place, http, toolPath, steps: { containers, registry } }),
+    builder: new DiskBuilder({
+      ...{ ...place, http, toolPath, containers, registry },
+      ...(config.baseImage !== undefined && { baseImage: config.baseImage }),
+    }),
     runtime: makeRuntime(home, config, { images, ...deps }),
     gateway: new Fleet({
       ...{ home: home.gateway, host, port, workers, limits: config.gatewayLimits, ...deps },

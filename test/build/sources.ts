@@ -3,17 +3,22 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { BuildSource } from "../../src/api/build_spec.ts";
 import { SECRET } from "../../src/api/secret.ts";
+import { SERVICE } from "../../src/api/service.ts";
 import { SERVICE_ACCOUNT } from "../../src/api/service_account.ts";
 import { untilSo } from "../../src/runtime/test_bed.ts";
+import { makeImage } from "../containers/bed.ts";
 import { has, whyNoEngine } from "../containers/engine.ts";
 import { whyNoKubectl } from "../kubernetes/kubectl.ts";
+import { ready } from "../support/varve_process.ts";
 import { BuildBench, git } from "./bench.ts";
 
 const noGit = has("git") ? undefined : "there is no git on the PATH";
@@ -194,6 +199,34 @@ test("upload: what varve deploy uploads is a source too", options, async () => {
   assert.match(said, /it is not on this server; upload it again/);
 });
 
+test("base image: what is built runs as a container, and is sent on", options, async () => {
+  const config = { Env: ["PATH=/usr/bin"], User: "1000" };
+  const base = await makeImage({ files: { "etc/base": "base" }, config });
+  bench.registry.add("base:1", base);
+  const { host } = bench.registry;
+  const code = `
+    const { readFileSync } = require("node:fs");
+    const said = () => readFileSync("/etc/base", "utf8") + " " + process.getuid();
+    require("node:http").createServer((_, it) => it.end(said())).listen(process.env.PORT);
+  `;
+  const app = bench.write("service", { "server.js": code, "package.json": "{}" });
+  execFileSync("tar", ["czf", `${app}.tar.gz`, "-C", app, "."]);
+  const annotations = {
+    "varve.dev/source": `${app}.tar.gz`,
+    "varve.dev/base-image": `${host}/base:1`,
+    "varve.dev/push-to": `${host}/built:1`,
+  };
+  const { apiVersion, kind } = SERVICE;
+  await bench.create({
+    ...{ apiVersion, kind, metadata: { namespace, name: "based" } },
+    spec: { template: { metadata: { annotations }, spec: { containers: [{}] } } },
+  });
+  await ready(bench.varve.client, "based");
+  const headers = { host: "based.default.localhost" };
+  assert.equal(await answer(bench.varve.endpoints.gateway, headers), "base 1000");
+  assert.ok(bench.registry.asked.includes("PUT /v2/built/manifests/1"));
+});
+
 test("git-ssh: a key of the account's opens the repository", sshOptions(), async () => {
   const server = await SshServer.start(bench);
   try {
@@ -288,6 +321,13 @@ async function listens(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => resolve(true));
     socket.once("error", () => resolve(false)).once("connect", () => socket.destroy());
+  });
+}
+
+async function answer(url: string, headers: Readonly<Record<string, string>>): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const asked = get(url, { headers }, (response) => resolve(text(response)));
+    asked.once("error", reject);
   });
 }
 

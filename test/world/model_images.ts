@@ -22,6 +22,10 @@ export class ModelImages implements ImageStore, Registry {
 
   async start(): Promise<void> {}
 
+  async push(digest: Digest, name: string): Promise<void> {
+    await this.tag(name, digest);
+  }
+
   async pull(name: string, { credentials }: PullOptions = {}): Promise<Digest> {
     this.pulls += 1;
     const password = this.passwords.get(name);

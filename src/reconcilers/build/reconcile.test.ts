@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { serviceOf, told } from "../../../test/world/serving.ts";
 import { World } from "../../../test/world/world.ts";
 import { NOW } from "../../../test/world/world_clock.ts";
 import { BUILD, type Build } from "../../api/build.ts";
@@ -9,7 +10,9 @@ import { conditionOf } from "../../api/condition.ts";
 import { CONFIG_MAP } from "../../api/config_map.ts";
 import { EVENT } from "../../api/event.ts";
 import { POD } from "../../api/pod.ts";
+import { REVISION } from "../../api/revision.ts";
 import { SECRET } from "../../api/secret.ts";
+import { SERVICE } from "../../api/service.ts";
 import { SERVICE_ACCOUNT } from "../../api/service_account.ts";
 import { type PartState, stepsIdOf } from "../../build/build.ts";
 
@@ -268,6 +271,35 @@ test("serviceaccount: its logins, and secrets and configmaps, come with the plan
       ],
     },
   ]);
+});
+
+test("a Service whose image a Build makes waits for the Build, and fails with it", async () => {
+  await using world = await World.make();
+  const template = { annotations: { "varve.dev/build-name": "b" } };
+  await world.apply(SERVICE, serviceOf("hello", { template }));
+  await world.settle();
+  const toldNow = () => told(world.get(REVISION, "hello-00001"));
+  const absent = 'Unknown Building: Waiting for Build "b", which is not there yet';
+  assert.equal(toldNow()["BuildSucceeded"], absent);
+  await make(world, { steps: STEPS });
+  const undone = 'Unknown Building: Waiting for Build "b", which is not done';
+  assert.equal(toldNow()["BuildSucceeded"], undone);
+  world.builder.report(ID, { phase: "Succeeded", completedAt: NOW });
+  await world.settle();
+  assert.deepEqual([toldNow()["BuildSucceeded"], toldNow()["Ready"]], ["True", "True"]);
+  const again = { annotations: { "varve.dev/build-name": "c" } };
+  await world.apply(SERVICE, serviceOf("hello", { template: again }));
+  const { apiVersion, kind } = BUILD;
+  const metadata = { namespace: "default", name: "c" };
+  await world.client.create({ apiVersion, kind, metadata, spec: { steps: STEPS } } as never);
+  await world.settle();
+  const message = "no such target";
+  const reason = "BuildStepFailed";
+  world.builder.report("builds/default/c", { phase: "Failed", reason, message });
+  await world.settle();
+  const { Ready = "" } = told(world.get(REVISION, "hello-00002"));
+  assert.match(Ready, /^False BuildFailed: Build failed: Build "c": no such target; for logs/);
+  assert.equal(world.find(POD, "hello-00002-build"), undefined);
 });
 
 async function account(world: World, annotations: Readonly<Record<string, string>>) {

@@ -3,7 +3,7 @@ import { childName } from "../../api/name.ts";
 import type { Pod } from "../../api/pod.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { RevisionParts } from "./deps.ts";
-import type { ImageOutcome } from "./image.ts";
+import { type ImageOutcome, sourceOf } from "./image.ts";
 import { podFor } from "./instances.ts";
 
 export function isBuildPod({ metadata }: Pod): boolean {
@@ -16,7 +16,8 @@ export async function keepBuildPod(
   { build }: ImageOutcome,
   { pods, client, recorder }: RevisionParts,
 ): Promise<void> {
-  if (build === undefined || build.status === "True") return;
+  // A Build has a Pod of its own.
+  if (build === undefined || build.status === "True" || sourceOf(revision) === undefined) return;
   const name = childName(revision.metadata.name, "-build");
   if (pods.get({ namespace: revision.metadata.namespace, name }) !== undefined) return;
   const draft = podFor(revision, name, "build");

@@ -1,4 +1,5 @@
 import type { ScalingGlobals } from "../../api/autoscaler_config.ts";
+import type { Build } from "../../api/build.ts";
 import type { ConfigMap } from "../../api/config_map.ts";
 import type { Configuration } from "../../api/configuration.ts";
 import type { ObjectKey } from "../../api/meta.ts";
@@ -26,6 +27,7 @@ export interface RevisionDeps {
   readonly configurations: Lister<Configuration>;
   readonly configMaps: Lister<ConfigMap>;
   readonly secrets: Lister<Secret>;
+  readonly builds: Lister<Build>;
   readonly pods: Lister<Pod>;
   readonly revisions: Lister<Revision>;
   /** Who routes to "Configuration/…", "Revision/…", and has requests sent to "Serving/…" now. */

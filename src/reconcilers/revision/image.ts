@@ -1,3 +1,4 @@
+import type { Build } from "../../api/build.ts";
 import { type Condition, conditionOf, failed, ok, pending } from "../../api/condition.ts";
 import { servingContainer } from "../../api/container.ts";
 import { ANNOTATION } from "../../api/labels.ts";
@@ -10,13 +11,14 @@ import type { Lister } from "../../client/client.ts";
 import type { Background } from "../../control/background.ts";
 import type { Recorder } from "../../control/recorder.ts";
 import { type Digest, type ImageStore, OciError, type Registry } from "../../oci/oci.ts";
-import { credentialsFor, hostOf } from "../pull_secrets.ts";
+import { credentialsFor, hostOf, type Puller } from "../pull_secrets.ts";
 
 export interface ImageDeps {
   readonly images: ImageStore;
   readonly registry: Registry;
   readonly builder: Builder;
   readonly secrets: Lister<Secret>;
+  readonly builds: Lister<Build>;
   readonly recorder: Recorder;
   /** Pulls that are under way or have ended, by the uid of their Revision. */
   readonly pulls: Background<Digest>;
@@ -53,7 +55,29 @@ export async function imageOf(revision: Revision, deps: ImageDeps): Promise<Imag
     return { digest: known as Digest, ...kept };
   }
   if (build?.status === "False") return { build, condition: buildFailed(build.message ?? "") };
-  return isBuilt ? built(revision, deps) : await pulled(revision, deps);
+  if (isBuilt) return built(revision, deps);
+  const name = buildOf(revision);
+  return name === undefined ? await pulled(revision, deps) : await awaited(name, revision, deps);
+}
+
+/** The Build that makes the image, in the Revision's own namespace, where there is one. */
+export function buildOf({ metadata }: Revision): string | undefined {
+  return metadata.annotations?.[ANNOTATION.buildName];
+}
+
+/** The image is looked for when the Build has succeeded: before, its tag may mean an older one. */
+async function awaited(name: string, revision: Revision, deps: ImageDeps): Promise<ImageOutcome> {
+  const { namespace } = revision.metadata;
+  const build = deps.builds.get({ namespace, name });
+  const { status, message = "" } = conditionOf(build?.status, "Succeeded") ?? {};
+  if (status === "False") {
+    const said = `Build "${name}": ${message}`;
+    return { build: failed("BuildFailed", said, BUILT), condition: buildFailed(said) };
+  }
+  if (status === "True") return { ...(await pulled(revision, deps)), build: ok(BUILT) };
+  const what = build === undefined ? "which is not there yet" : "which is not done";
+  const said = `Waiting for Build "${name}", ${what}`;
+  return { build: pending("Building", said, BUILT), condition: pending("Building", said, HEALTHY) };
 }
 
 /** What the annotation of the template says, if the Revision is made from source. */
@@ -61,9 +85,19 @@ export function sourceOf({ metadata }: Revision): string | undefined {
   return metadata.annotations?.[ANNOTATION.source];
 }
 
-function built(revision: Revision, { builder }: ImageDeps): ImageOutcome {
+function built(revision: Revision, { builder, secrets }: ImageDeps): ImageOutcome {
   const source = readSource(sourceOf(revision) ?? "");
-  const state = builder.build({ id: pathOf(revision.metadata), source });
+  const { annotations = {} } = revision.metadata;
+  const named = (key: string) => {
+    const name = annotations[key];
+    if (name === undefined) return undefined;
+    const credentials = credentialsFor(name, pullerOf(revision), secrets);
+    return { name, ...(credentials && { credentials }) };
+  };
+  const base = named(ANNOTATION.baseImage);
+  const pushTo = named(ANNOTATION.pushTo);
+  const id = pathOf(revision.metadata);
+  const state = builder.build({ id, source, ...(base && { base }), ...(pushTo && { pushTo }) });
   const { phase, image, origin, message = "" } = state;
   if (phase === "Succeeded" && image !== undefined) {
     return { digest: image, build: ok(BUILT), ...(origin !== undefined && { origin }) };
@@ -110,9 +144,7 @@ export function fetchAgain(revision: Revision, deps: ImageDeps): ImageOutcome {
 }
 
 function fetch(image: string, revision: Revision, deps: ImageDeps): ImageOutcome {
-  const { metadata, spec } = revision;
-  const puller = { namespace: metadata.namespace, imagePullSecrets: spec.imagePullSecrets };
-  const credentials = credentialsFor(image, puller, deps.secrets);
+  const credentials = credentialsFor(image, pullerOf(revision), deps.secrets);
   const outcome = deps.pulls.ask(revision.metadata.uid, {
     act: () => deps.registry.pull(image, { ...(credentials && { credentials }) }),
     about: JSON.stringify([image, credentials]),
@@ -131,6 +163,10 @@ function fetch(image: string, revision: Revision, deps: ImageDeps): ImageOutcome
   const { message } = error;
   const said = message.includes(image) ? message : `Unable to fetch image "${image}": ${message}`;
   return { condition: failed(MISSING, said, HEALTHY), againAfterMs };
+}
+
+function pullerOf({ metadata, spec }: Revision): Puller {
+  return { namespace: metadata.namespace, imagePullSecrets: spec.imagePullSecrets };
 }
 
 /** Names below ".local" are of this server: no registry could know them. */

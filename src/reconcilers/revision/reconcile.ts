@@ -1,3 +1,4 @@
+import { BUILD } from "../../api/build.ts";
 import { conditionOf } from "../../api/condition.ts";
 import { CONFIG_MAP } from "../../api/config_map.ts";
 import { CONFIGURATION, type Configuration } from "../../api/configuration.ts";
@@ -14,7 +15,7 @@ import { fillsVolume } from "../volumes.ts";
 import { keepBuildPod } from "./build_pod.ts";
 import { coldStartOf } from "./cold_start.ts";
 import type { RevisionDeps, RevisionParts } from "./deps.ts";
-import { imageOf } from "./image.ts";
+import { buildOf, imageOf } from "./image.ts";
 import { backendFor } from "./instances.ts";
 import { deadlineMsOf, type Planned, planOf } from "./planned.ts";
 import { freezeIdle } from "./rest.ts";
@@ -48,6 +49,7 @@ export function revisionController(deps: RevisionDeps): Controller<Revision> {
       { kind: CONFIGURATION, wakes: (changed) => concerned(changed as Configuration, parts) },
       { kind: SECRET, wakes: (changed) => usersOf("secretRef", changed, parts) },
       { kind: CONFIG_MAP, wakes: (changed) => usersOf("configMapRef", changed, parts) },
+      { kind: BUILD, wakes: ({ metadata }) => awaiting(metadata, parts) },
     ],
     sources: sourcesOf(parts),
     reconcile: (revision, signal) => reconcile(revision, parts, signal),
@@ -165,6 +167,12 @@ function concerned(configuration: Configuration, parts: RevisionParts): readonly
 
 function isAtRest({ metadata, status }: Revision): boolean {
   return metadata.labels?.[LABEL.routingState] === "reserve" && status?.desiredReplicas === 0;
+}
+
+/** The Revisions whose image this Build makes. */
+function awaiting({ namespace, name }: ObjectKey, { revisions }: RevisionParts) {
+  const all = revisions.list(namespace).filter((revision) => buildOf(revision) === name);
+  return all.map(({ metadata }) => metadata);
 }
 
 /** The Revisions that refer to this ConfigMap or Secret. */
