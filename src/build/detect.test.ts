@@ -113,7 +113,7 @@ test("nothing to run is told with what was looked for, what is there, and the wa
     ],
     [
       listing([plain("Dockerfile")]),
-      "found Dockerfile. A Dockerfile needs a container engine, which builds here do not use yet",
+      "found Dockerfile. A Dockerfile is built by a Build, whose steps are containers",
     ],
     [
       listing([plain("server.js")]),

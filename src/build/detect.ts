@@ -118,7 +118,7 @@ function hintsOf({ entries, texts }: Listing, programs: readonly ListedEntry[]):
     hints.push('The package.json names nothing to start: add a script "start"');
   }
   if (has("Dockerfile")) {
-    hints.push("A Dockerfile needs a container engine, which builds here do not use yet");
+    hints.push("A Dockerfile is built by a Build, whose steps are containers");
   }
   const script = ["server.js", "server.mjs", "index.js", "main.py", "app.py"].find(has);
   if (script !== undefined && first === undefined && !texts.has("package.json")) {
