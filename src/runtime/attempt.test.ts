@@ -22,6 +22,17 @@ test("by TCP, who listens is well", async () => {
   assert.deepEqual(await tried({}, 1), ill("nothing listens on port 1 yet"));
 });
 
+test("by TCP through a proxy, who is hung up on at once has found nobody", async () => {
+  const absent = await listen(createServer((socket) => socket.end()));
+  const none = await tried({}, absent, "http1", { isProxied: true });
+  assert.deepEqual(none, ill(`nothing listens on port ${absent} yet`));
+  const silent = await listen(createServer(() => {}));
+  assert.deepEqual(await tried({}, silent, "http1", { isProxied: true }), {
+    isWell: true,
+    message: "",
+  });
+});
+
 test("by HTTP, a status from 200 to 399 is well, and the headers are those asked for", async () => {
   const seen: unknown[] = [];
   const server = createHttp(({ headers, url }, response) => {
@@ -68,7 +79,7 @@ test("a gRPC health check is well when the service is serving", async () => {
 test("who takes the connection and says nothing is not well", async () => {
   const port = await listen(createServer(() => {}));
   for (const probe of [{ httpGet: {} }, { grpc: {} }])
-    assert.equal((await tried(probe, port, "http1", 50)).isWell, false);
+    assert.equal((await tried(probe, port, "http1", { ms: 50 })).isWell, false);
 });
 
 async function answerGrpc(stream: ServerHttp2Stream): Promise<void> {
@@ -94,11 +105,11 @@ async function tried(
   probe: Probe,
   port: number,
   protocol: "http1" | "h2c" = "http1",
-  ms = 10_000,
+  { ms = 10_000, isProxied = false } = {},
 ): Promise<Verdict> {
   const late = new AbortController();
   using _ = systemClock.after(ms, () => late.abort());
   const exec = async () => ill("no exec here");
-  const target = { host: "127.0.0.1", port, askedPort: 8080, protocol, exec };
+  const target = { host: "127.0.0.1", port, askedPort: 8080, protocol, isProxied, exec };
   return await attempt(probe, { ...target, signal: late.signal });
 }

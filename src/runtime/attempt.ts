@@ -19,6 +19,8 @@ export interface Target {
   /** What it would have liked: a probe of this port means `port`. */
   readonly askedPort: number;
   readonly protocol: "http1" | "h2c";
+  /** Something else takes its connections, and closes those that it has no other end for. */
+  readonly isProxied?: boolean;
   /** Runs a command where the instance runs. Its rejections are failures of the probe. */
   exec(command: readonly string[], signal: AbortSignal): Promise<Verdict>;
 }
@@ -27,6 +29,9 @@ export interface Target {
 export interface Trial extends Target {
   readonly signal: AbortSignal;
 }
+
+/** A connection that is still there after so long has another end. */
+const HELD_MS = 50;
 
 export const WELL: Verdict = { isWell: true, message: "" };
 
@@ -64,13 +69,20 @@ type TcpSocket = NonNullable<Probe["tcpSocket"]>;
 
 function tryTcp(tcp: TcpSocket, trial: Trial): Promise<Verdict> {
   const { signal } = trial;
+  const port = portFor(tcp.port, trial);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: tcp.host ?? trial.host, port: portFor(tcp.port, trial) });
+    const socket = connect({ host: tcp.host ?? trial.host, port });
     const stop = () => socket.destroy(new Error("it gives no answer"));
     signal.addEventListener("abort", stop, { once: true });
-    socket.once("connect", () => {
+    const accept = () => {
       socket.destroy();
       resolve(WELL);
+    };
+    socket.once("connect", () => {
+      if (trial.isProxied !== true) return accept();
+      socket.setTimeout(HELD_MS, accept);
+      socket.once("data", accept);
+      socket.once("end", () => reject(new Error(`nothing listens on port ${port} yet`)));
     });
     socket.on("error", reject);
     socket.once("close", () => signal.removeEventListener("abort", stop));

@@ -83,6 +83,22 @@ test(
 );
 
 test(
+  "where no address of theirs is reached, instances have ports of 127.0.0.1",
+  options,
+  async () => {
+    await using bed = await makeBed();
+    await using first = await bed.open({ isPublished: true });
+    for (const name of ["a", "b"]) await teller(bed, first, { name: `default/${name}` });
+    const before = first.list();
+    assert(before.every(({ address }) => address?.host === "127.0.0.1" && address.port !== 8080));
+    assert.deepEqual(await Promise.all(before.map((it) => ask(it, "/env/PORT"))), ["8080", "8080"]);
+    await first[Symbol.asyncDispose]();
+    await using second = await bed.open({ isPublished: true });
+    assert.deepEqual(second.list().map(addressOf).toSorted(), before.map(addressOf).toSorted());
+  },
+);
+
+test(
   "an instance has the arguments, directory and user it asks for, and nothing to read",
   options,
   async () => {
@@ -293,6 +309,10 @@ test("images that nobody keeps are removed from the engine", options, async () =
   await runtime.collect(new Set());
   assert.equal(count(), 0);
 });
+
+function addressOf({ address }: Instance): string {
+  return `${address?.host}:${address?.port}`;
+}
 
 function containers(engine: OwnEngine): readonly string[] {
   return engine.docker("ps", "-aq").split("\n").filter(Boolean);

@@ -24,6 +24,8 @@ export interface ConnectionsOptions {
   /** Where an engine may be; the first that answers is taken. */
   readonly addresses: readonly (EngineAddress | UnusableAddress)[];
   readonly clock: Clock;
+  /** Instances are reached by ports of this machine, also where that is not needed. */
+  readonly isPublished?: boolean;
   /** Called with each connection before it is used. */
   readonly welcome: (connection: Connection) => Promise<void>;
 }
@@ -76,7 +78,7 @@ export class Connections implements AsyncDisposable {
   }
 
   async #connect(): Promise<Connection> {
-    const { addresses, clock, welcome } = this.#options;
+    const { addresses, clock, isPublished = false, welcome } = this.#options;
     const failures: string[] = [];
     if (addresses.length === 0) throw new NoEngine(OFF);
     const absent: string[] = [];
@@ -88,7 +90,7 @@ export class Connections implements AsyncDisposable {
       const engine = new Engine({ address, clock });
       try {
         await engine.ping();
-        const connection = await connectionOf(engine);
+        const connection = await connectionOf(engine, isPublished);
         await welcome(connection);
         return connection;
       } catch (thrown) {
@@ -114,7 +116,7 @@ function noEngine(failures: readonly string[], absent: readonly string[]): strin
   );
 }
 
-async function connectionOf(engine: Engine): Promise<Connection> {
+async function connectionOf(engine: Engine, isPublished: boolean): Promise<Connection> {
   const [version, info] = await Promise.all([
     engine.get("/version", VERSION, { limitMs: LIMIT_MS }),
     engine.get("/info", INFO, { limitMs: LIMIT_MS }),
@@ -124,7 +126,8 @@ async function connectionOf(engine: Engine): Promise<Connection> {
   const network = await networkOf(engine, isPodman);
   const isRootless = (info.SecurityOptions ?? []).some((it) => it.includes("name=rootless"));
   const gateway = network.IPAM?.Config?.find(({ Gateway = "" }) => Gateway !== "")?.Gateway;
-  const isDirect = !isRootless && gateway !== undefined && (await isOurs(gateway));
+  const mayBeDirect = !isPublished && !isRootless && gateway !== undefined;
+  const isDirect = mayBeDirect && (await isOurs(gateway));
   return { engine, platform: { os, architecture }, network: NETWORK_NAME, isDirect };
 }
 

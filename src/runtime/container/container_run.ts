@@ -1,6 +1,7 @@
 import type { Target } from "../attempt.ts";
 import type { Ended, EndOptions, Remains, Run } from "../run.ts";
 import type { ExecRequest, Execution, InstanceSpec, Usage } from "../runtime.ts";
+import type { Connection } from "./connection.ts";
 import { type Engine, isStatus } from "./engine.ts";
 import { look, removeContainer } from "./engine_container.ts";
 import { STATS, WAITED } from "./engine_schema.ts";
@@ -11,7 +12,7 @@ import type { ContainerRecord, Shared } from "./shared.ts";
 export interface ContainerRunOptions {
   readonly spec: InstanceSpec;
   readonly record: ContainerRecord;
-  readonly engine: Engine;
+  readonly connection: Pick<Connection, "engine" | "isDirect">;
   readonly isAdopted: boolean;
 }
 
@@ -34,7 +35,7 @@ export class ContainerRun implements Run {
   #turn: Promise<void> = Promise.resolve();
 
   constructor(shared: Shared, options: ContainerRunOptions) {
-    const { spec, record, isAdopted } = options;
+    const { spec, record, connection, isAdopted } = options;
     const { host, port } = record.address ?? { host: "127.0.0.1", port: 0 };
     this.#shared = shared;
     this.#options = options;
@@ -43,6 +44,7 @@ export class ContainerRun implements Run {
       port,
       askedPort: spec.port,
       protocol: spec.protocol,
+      isProxied: !connection.isDirect,
       exec: (command, signal) => execProbe(command, signal, this.#place()),
     };
     const { promise, resolve } = Promise.withResolvers<Ended>();
@@ -131,7 +133,7 @@ export class ContainerRun implements Run {
   }
 
   #place() {
-    const { engine } = this.#options;
+    const { engine } = this.#options.connection;
     const { clock } = this.#shared;
     return { engine, clock, container: this.#id };
   }

@@ -38,6 +38,8 @@ export interface ContainerRuntimeOptions {
   readonly seal?: Seal;
   /** How many processes and threads an instance may have. */
   readonly pidsMax?: number;
+  /** Instances are reached by ports of this machine, also where that is not needed. */
+  readonly isPublished?: boolean;
   /** The pause before an instance that ended is started again. */
   readonly backoff?: Backoff;
 }
@@ -184,12 +186,13 @@ export class ContainerRuntime implements OwnRuntime {
   }
 
   #share(): Shared {
-    const { home, images, addresses, clock, chance, log, pidsMax = PIDS_MAX } = this.#options;
+    const { home, images, addresses, clock, chance, log } = this.#options;
+    const { pidsMax = PIDS_MAX, isPublished = false } = this.#options;
     const mark = createHash("sha256").update(realpathSync(home)).digest("hex").slice(0, 12);
     const welcome = (connection: Connection) => this.#sweep(connection, mark);
     return {
       ...{ clock, chance, log, images, pidsMax, mark },
-      connections: new Connections({ addresses, clock, welcome }),
+      connections: new Connections({ addresses, clock, isPublished, welcome }),
       loaded: new LoadedImages({ images, mark }),
       logs: this.#logs,
       volumesOf: (name) => join(this.#records.directoryOf(name), "volumes"),

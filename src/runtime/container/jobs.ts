@@ -14,7 +14,7 @@ import { commandOf } from "../command.ts";
 import { NotStarted } from "../not_started.ts";
 import { unlessAborted } from "../unless_aborted.ts";
 import { Connections, type ConnectionsOptions } from "./connection.ts";
-import { type Engine, EngineError } from "./engine.ts";
+import { type Engine, EngineError, isStatus } from "./engine.ts";
 import { LABEL, look, removeContainer, sweep } from "./engine_container.ts";
 import { CREATED, WAITED } from "./engine_schema.ts";
 import { whyUnfit } from "./fitness.ts";
@@ -107,6 +107,8 @@ export class Jobs implements Containers {
       await follow(engine, id, job);
       return await endOf(engine, id);
     } catch (thrown) {
+      // The engine has not found something: only the image can be missing.
+      if (isStatus(thrown, 404)) this.#loaded.forget(engine, job.image);
       signal.throwIfAborted();
       if (!(thrown instanceof EngineError) || thrown.status === 0) throw thrown;
       const why = `the container engine refuses: ${reasonIn(thrown.message)}`;

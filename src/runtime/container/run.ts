@@ -55,7 +55,7 @@ export async function adoptRun(
     const record = { ...run, id: found.Id, ...(address !== undefined && { address }) };
     note(record);
     const isFrozen = run.isFrozen === true;
-    const live = new ContainerRun(shared, { spec, record, engine, isAdopted: true });
+    const live = new ContainerRun(shared, { spec, record, connection, isAdopted: true });
     // What was asked for last may not have come to be.
     if (found.State.Running === true && found.State.Paused !== isFrozen) {
       if (isFrozen) live.freeze();
@@ -103,7 +103,7 @@ async function begin(shared: Shared, beginning: Beginning<ContainerRecord>, plac
   const made = await create(connection, { spec, container, body, forget });
   const begun = { ...record, ...made, startMs: clock.elapsed() - loadedMs };
   note(begun);
-  return new ContainerRun(shared, { spec, record: begun, engine, isAdopted: false });
+  return new ContainerRun(shared, { spec, record: begun, connection, isAdopted: false });
 }
 
 interface Creating {
