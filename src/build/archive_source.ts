@@ -121,7 +121,7 @@ function missing(shown: string, why: string, cause?: unknown): BuildError {
 }
 
 /** Without a password, and without what may be a token. */
-function shownUrl(text: string): string {
+export function shownUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || url.protocol === "file:") return text;
   return `${url.origin}${url.pathname}`;

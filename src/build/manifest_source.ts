@@ -9,7 +9,7 @@ import { SafeTree } from "../base/safe_tree.ts";
 import { t, type Value } from "../base/schema.ts";
 import { read } from "../base/schema_reading.ts";
 import type { ArchiveDeps } from "./archive_source.ts";
-import { download } from "./archive_source.ts";
+import { download, shownUrl } from "./archive_source.ts";
 import type { ManifestSource } from "./build.ts";
 import { BuildError } from "./build_error.ts";
 import type { Work } from "./work.ts";
@@ -46,7 +46,7 @@ export async function fetchManifest(
   work: Work,
   { http, limits }: ArchiveDeps,
 ): Promise<string> {
-  work.say(`fetching ${url}`);
+  work.say(`fetching ${shownUrl(url)}`);
   const path = work.at("manifest");
   await download(http, url, { work, path, bytesMax: MANIFEST_BYTES_MAX });
   const bytes = Buffer.concat(await Array.fromAsync(createReadStream(path)));
@@ -131,5 +131,5 @@ async function fileOf(file: File, { work, http, bytesMax }: Getting) {
 }
 
 function refused(what: string, why: string, cause?: unknown): BuildError {
-  return new BuildError("SourceMissing", `Cannot fetch "${what}": ${why}`, { cause });
+  return new BuildError("SourceMissing", `Cannot fetch "${shownUrl(what)}": ${why}`, { cause });
 }
