@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -142,6 +143,35 @@ test("fail: the steps after one that failed do not run", async () => {
   });
   const message = 'Step "build-step-look" failed with exit code 3: no such target';
   assert.deepEqual([runs, end.reason, end.message], [1, "BuildStepFailed", message]);
+});
+
+test("a build is cancelled where it stands, also while it waits for its turn", async () => {
+  await using bench = makeBench();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const containers: Containers = {
+    whyNone: async () => undefined,
+    async run({ signal, onStart }) {
+      onStart();
+      resolve();
+      await once(signal, "abort");
+      throw signal.reason;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  const registry = {
+    pull: async () => (await makeTestImage()).digest,
+    push: () => Promise.reject(new Error("nobody pushes")),
+  };
+  const options = { containers, registry, buildsMax: 1 };
+  const { builder } = await bench.makeBuilder("home", options);
+  const plan = { parts: [STEP], volumes: [], logins: NONE, timeLimitMs: 60_000 };
+  for (const id of ["builds/a/runs", "builds/a/waits"]) builder.build({ id, plan });
+  await begun;
+  for (const id of ["builds/a/waits", "builds/a/runs"]) {
+    builder.cancel(id);
+    const { reason, startedAt } = await endOf(builder, id);
+    assert.deepEqual([reason, startedAt !== undefined], ["BuildCancelled", id.endsWith("runs")]);
+  }
 });
 
 function repositoryOf(directory: string): string {
