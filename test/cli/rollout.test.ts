@@ -13,14 +13,14 @@ after(() => varve[Symbol.asyncDispose]());
 // One after the other: what is compared here is how fast answers come.
 describe("varve rollout", () => {
   for (const [at, { title, act }] of [...ROLLOUT_STORIES, ...VERIFY_STORIES].entries()) {
-    test(title, { timeout: 120_000 }, async () => {
+    test(title, { timeout: 300_000 }, async () => {
       await using place = await Place.make(varve, `rollout-${at + 1}`);
       await act(place);
     });
   }
 });
 
-test(RESTART_STORY.title, { timeout: 120_000 }, async () => {
+test(RESTART_STORY.title, { timeout: 300_000 }, async () => {
   await using own = await VarveProcess.start();
   await using place = await Place.make(own, "restart");
   await RESTART_STORY.act(place);
