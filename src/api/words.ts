@@ -284,6 +284,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   podName: "The name of its Pod.",
   Status: "BuildCancelled ends it.",
   "spec.template": "What the next Revision shall be; of a Build, the template that it uses.",
+  "git.url": "As git clone takes it.",
   "spec.source": "Where the files come from.",
   "spec.sources": "Where the files come from, each into a directory of its own.",
   "source.subPath": "The part of it that becomes the workspace.",
