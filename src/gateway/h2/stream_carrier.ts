@@ -7,10 +7,9 @@ import { Facts } from "../h1/facts.ts";
 import { Head } from "../h1/head.ts";
 import { lastValueOf } from "../head.ts";
 import { hostOf, type Inbound } from "../request.ts";
-import type { Answer } from "./errand.ts";
 import { isBodiless } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
-import { StreamErrand } from "./stream_errand.ts";
+import { type StreamAnswer, StreamErrand } from "./stream_errand.ts";
 
 export interface StreamCarrierOptions {
   readonly endpoint: Endpoint;
@@ -23,7 +22,7 @@ export interface StreamCarrierOptions {
 export class StreamCarrier implements Carrier {
   readonly #journey: Journey;
   readonly #errand: StreamErrand;
-  #body: Answer["body"] | undefined;
+  #body: StreamAnswer["body"] | undefined;
   #isBegun = false;
 
   constructor({ endpoint, outgoing, journey, sessions }: StreamCarrierOptions) {
@@ -42,8 +41,7 @@ export class StreamCarrier implements Carrier {
         connecting: () => journey.connecting(),
         connected: () => journey.connected(),
         informed: (code, rawHeaders) => {
-          if (code !== 100)
-            journey.informed(new StreamAnswer(method, { code, reason: "", rawHeaders }));
+          if (code !== 100) journey.informed(new AnswerOfStream(method, { code, rawHeaders }));
         },
         answered: (answer) => this.#answered(method, answer),
         over: (outcome, error) => journey.over(outcome, error),
@@ -81,11 +79,11 @@ export class StreamCarrier implements Carrier {
     this.#errand.destroy(error);
   }
 
-  #answered(method: string, answer: Answer): void {
+  #answered(method: string, answer: StreamAnswer): void {
     const journey = this.#journey;
     const { body, rawTrailers, isTorn } = answer;
     this.#body = body;
-    journey.answered(new StreamAnswer(method, answer));
+    journey.answered(new AnswerOfStream(method, answer));
     journey.flush();
     body.on("error", () => {});
     body.on("data", (bytes: Buffer) => {
@@ -99,7 +97,7 @@ export class StreamCarrier implements Carrier {
 }
 
 /** A head of HTTP/2. Callers of HTTP/1.1 see it in their form, read by the same rules. */
-class StreamAnswer implements H1Answer {
+class AnswerOfStream implements H1Answer {
   readonly code: number;
   readonly isStream: boolean;
   readonly bodyBytes: number;
@@ -134,9 +132,8 @@ class StreamAnswer implements H1Answer {
   }
 
   #parse(): Head {
-    const { code, reason, rawHeaders } = this.#answer;
-    const words = reason === "" ? (STATUS_CODES[code] ?? "") : reason;
-    const text = `HTTP/1.1 ${code} ${words}\r\n${linesOf([...rawHeaders])}\r\n`;
+    const { code, rawHeaders } = this.#answer;
+    const text = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\n${linesOf([...rawHeaders])}\r\n`;
     const bytes = Buffer.from(text, "latin1");
     const head = new Head();
     head.readAnswer(bytes, 0, bytes.length);
@@ -144,7 +141,7 @@ class StreamAnswer implements H1Answer {
   }
 }
 
-type HeadOfAnswer = Pick<Answer, "code" | "reason" | "rawHeaders"> & {
+type HeadOfAnswer = Pick<StreamAnswer, "code" | "rawHeaders"> & {
   readonly isBodyless?: boolean;
 };
 

@@ -1,11 +1,34 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../backend.ts";
 import type { Outcome } from "../caller.ts";
 import type { Inbound } from "../request.ts";
-import type { Errand, ErrandEvents } from "./errand.ts";
 import { fieldsObject, plainFields, streamRequest } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** The answer of an instance. */
+export interface StreamAnswer {
+  readonly code: number;
+  /** A flat list of names and values. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Readable;
+  /** Trailers, as a flat list; known when the body has ended. */
+  readonly rawTrailers: () => readonly string[];
+  readonly isBodyless: boolean;
+  /** Asked when the body has ended: whether that was all of it. */
+  readonly isTorn: () => boolean;
+}
+
+export interface ErrandEvents {
+  /** No connection was left over from before, so one is being made. */
+  connecting(): void;
+  /** There is a connection: the body may follow. */
+  connected(): void;
+  informed(code: number, rawHeaders: readonly string[]): void;
+  answered(answer: StreamAnswer): void;
+  /** The instance is done with this request, in the words of `Outcome`. Nothing follows. */
+  over(outcome: Outcome, error: NodeJS.ErrnoException | undefined): void;
+}
 
 export interface StreamErrandOptions {
   readonly endpoint: Endpoint;
@@ -20,7 +43,7 @@ const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_E
   constants;
 
 /** A request to an instance of HTTP/2, by prior knowledge: one stream of one of its sessions. */
-export class StreamErrand implements Errand {
+export class StreamErrand {
   readonly #options: StreamErrandOptions;
   readonly #stream: ClientHttp2Stream;
   readonly #isReused: boolean;
@@ -47,22 +70,22 @@ export class StreamErrand implements Errand {
     this.#watch(session);
   }
 
+  /** Where the body goes, which is to be ended also when there is none. */
   get body(): Writable {
     return this.#stream;
   }
 
-  flushHead(): void {
-    // Heads of streams go out by themselves.
-  }
-
+  /** To be called when the first byte of the body is taken from the client. */
   bodyBegan(): void {
     this.#isBodyBegun = true;
   }
 
+  /** To be called before the body ends. */
   trail(pairs: readonly [string, string][]): void {
     this.#sent = pairs;
   }
 
+  /** Ends it: `over` follows, with this as its error. */
   destroy(error?: Error): void {
     this.#error ??= error;
     if (!this.#stream.closed) this.#stream.close(NGHTTP2_CANCEL);
@@ -85,7 +108,7 @@ export class StreamErrand implements Errand {
       // Node ends the body as well when the instance took its answer back.
       const isTorn = () => stream.rstCode !== NGHTTP2_NO_ERROR;
       const rest = { body: stream, rawTrailers, isBodyless, isTorn };
-      events.answered({ code, reason: "", rawHeaders, ...rest });
+      events.answered({ code, rawHeaders, ...rest });
     });
     stream.on("trailers", (headers, _, raw?: readonly string[]) => {
       const pairs = Object.entries(headers).map(([name, value]) => [name, String(value)]);
