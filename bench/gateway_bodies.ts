@@ -16,7 +16,7 @@ const MIB = 1024 * 1024;
 await using stack = new AsyncDisposableStack();
 const port = await startUpstream();
 const limits = { connectionsPerClientMax: 20_000, keepAliveMs: 600_000 };
-const peers: Peer[] = [stack.use(await startOurs([port, port], limits))];
+const peers: Peer[] = [stack.use(await startOurs([port, port], { limits }))];
 const nginx = installed().find(([name]) => name === "nginx");
 if (nginx === undefined) claim("gateway_bodies", "nginx is not installed: there are no ratios");
 else peers.push(stack.use(await nginx[1]([port, port])));

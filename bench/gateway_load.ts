@@ -1,11 +1,18 @@
 import { connect } from "node:net";
 
 /**
- * Clients that each ask again as soon as they were answered, on raw sockets. Prints how many were
- * answered with 200, and how many otherwise. A process of `bench/gateway.ts`, without `wrk`.
+ * Clients that each ask again as soon as they were answered, on raw sockets; a host with "#" in it
+ * stands for so many, asked one after the other. Prints how many were answered with 200, and how
+ * many otherwise. A process of `bench/gateway.ts`, without `wrk`.
  */
-const [port = "", host = "", clients = "64", seconds = "5"] = process.argv.slice(2);
-const REQUEST = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const [port = "", host = "", clients = "64", seconds = "5", hosts = "1"] = process.argv.slice(2);
+let asked = 0;
+
+function request(): string {
+  asked += 1;
+  return `GET / HTTP/1.1\r\nHost: ${host.replace("#", String(asked % Number(hosts)))}\r\n\r\n`;
+}
+
 const HEAD_END = "\r\n\r\n";
 const until = performance.now() + Number(seconds) * 1000;
 let good = 0;
@@ -16,7 +23,7 @@ function run(): Promise<void> {
     const socket = connect(Number(port), "127.0.0.1");
     let got = "";
     socket.setNoDelay(true);
-    socket.on("connect", () => socket.write(REQUEST));
+    socket.on("connect", () => socket.write(request()));
     socket.on("data", (bytes) => {
       got += bytes.toString("latin1");
       const end = got.indexOf(HEAD_END);
@@ -26,7 +33,7 @@ function run(): Promise<void> {
       if (got.startsWith("HTTP/1.1 200")) good += 1;
       else bad += 1;
       got = "";
-      if (performance.now() < until) socket.write(REQUEST);
+      if (performance.now() < until) socket.write(request());
       else socket.end();
     });
     socket.on("error", () => {

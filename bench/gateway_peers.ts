@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { KeyPair } from "../src/base/certificate.ts";
 import type { SetLimits } from "../src/gateway/limits.ts";
 import { Rig } from "../src/gateway/rig.ts";
 
@@ -12,6 +13,8 @@ import { Rig } from "../src/gateway/rig.ts";
 export interface Peer extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
+  /** For TLS, where that was asked for. */
+  readonly tlsPort?: number | undefined;
   /** Of the processes whose work counts. */
   readonly pids: readonly number[];
 }
@@ -19,17 +22,31 @@ export interface Peer extends AsyncDisposable {
 export const HOST = "shop.default.localhost";
 
 /** Two instances, 90 % of the requests to the first; one worker, or one thread, where it can. */
-export const PEERS = { nginx: startNginx, haproxy: startHaproxy, caddy: startCaddy } as const;
+export const PEERS = {
+  nginx: (ports: readonly number[]) => startNginx(ports),
+  haproxy: startHaproxy,
+  caddy: startCaddy,
+} as const;
 
 /** Which of them are installed, with what starts them. */
 export function installed(): [string, (ports: readonly number[]) => Promise<Peer>][] {
   return Object.entries(PEERS).filter(([name]) => isOnPath(name));
 }
 
+export interface OurOptions {
+  readonly limits?: SetLimits;
+  /** For TLS, on a port of its own. */
+  readonly pair?: KeyPair;
+}
+
 /** One worker of ours, with the same two instances. */
-export async function startOurs(ports: readonly number[], limits: SetLimits = {}): Promise<Peer> {
+export async function startOurs(
+  ports: readonly number[],
+  { limits = {}, pair }: OurOptions = {},
+): Promise<Peer> {
   const rig = new Rig();
-  const fleet = await rig.start({ limits });
+  const fleet = await rig.start({ limits, ...(pair && { tls: { host: "127.0.0.1", port: 0 } }) });
+  if (pair !== undefined) await fleet.putTls({ is: "certificate", id: "bench", ...pair });
   const long = { timeoutMs: 600_000, concurrency: 0 };
   for (const [at, port] of ports.entries()) {
     const endpoints = [{ name: `i-${at}`, host: "127.0.0.1", port }];
@@ -39,10 +56,12 @@ export async function startOurs(ports: readonly number[], limits: SetLimits = {}
   await fleet.putRoute({ id: "default/shop", hosts: [{ host: HOST, split }] });
   const pids = fleet.status().workers.map(({ pid }) => pid);
   const stop = () => rig[Symbol.asyncDispose]();
-  return { name: "varve", port: fleet.address?.port ?? 0, pids, [Symbol.asyncDispose]: stop };
+  const at = { port: fleet.address?.port ?? 0, tlsPort: fleet.tlsAddress?.port };
+  return { name: "varve", ...at, pids, [Symbol.asyncDispose]: stop };
 }
 
-async function startNginx(ports: readonly number[]): Promise<Peer> {
+/** `more` goes into its server, such as further ports. */
+export async function startNginx(ports: readonly number[], more = ""): Promise<Peer> {
   const servers = ports.map((at, i) => `server 127.0.0.1:${at} weight=${i === 0 ? 9 : 1};`);
   const config = (port: number, home: string) => `
     worker_processes 1; pid ${home}/pid; error_log ${home}/error.log; daemon off;
@@ -54,7 +73,7 @@ async function startNginx(ports: readonly number[]): Promise<Peer> {
       uwsgi_temp_path ${home}/u; scgi_temp_path ${home}/s;
       upstream shop { ${servers.join(" ")} keepalive 128; keepalive_requests 100000000; }
       server {
-        listen 127.0.0.1:${port} reuseport backlog=4096; server_name ${HOST};
+        listen 127.0.0.1:${port} reuseport backlog=4096; server_name ${HOST}; ${more}
         location / {
           proxy_pass http://shop; proxy_http_version 1.1;
           proxy_set_header Connection ""; proxy_set_header Host $http_host;
