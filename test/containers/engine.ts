@@ -86,8 +86,18 @@ export class OwnEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#removeNetwork();
     await this.stop();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Its bridge would outlive it on this machine, and take a piece of the private addresses. */
+  #removeNetwork(): void {
+    if (this.#child === undefined) return;
+    const left = this.docker("ps", "-aq").split("\n").filter(Boolean);
+    if (left.length > 0) this.docker("rm", "-f", ...left);
+    const networks = this.docker("network", "ls", "-q", "--filter", "name=varve");
+    for (const id of networks.split("\n").filter(Boolean)) this.docker("network", "rm", id);
   }
 
   async #answers(): Promise<boolean> {
