@@ -25,6 +25,7 @@ const LONG = [
     "test/cli/rollout.test.ts",
     "test/server/kubectl.test.ts",
     "test/docs/readme.test.ts",
+    "test/whole/failures.test.ts",
   ],
   "test/store/linear/run.test.ts",
 ];
