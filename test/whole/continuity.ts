@@ -1,6 +1,7 @@
 /**
  * Deploys, moves traffic, rolls back, and kills processes under steady requests, and counts every
  * request that failed. `node test/whole/continuity.ts [--rounds 10] [--kills 3] [--rate 200]`
+ * `--rests 20` also lets a service have no instance so often, and asks for it then.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -13,6 +14,7 @@ import { parseArgs } from "node:util";
 import { SERVICE, type Service } from "../../src/api/service.ts";
 import { type Failure, SteadyLoad } from "../support/steady_load.ts";
 import { ready, serviceFrom, VarveProcess } from "../support/varve_process.ts";
+import { Resting } from "./resting.ts";
 
 export interface ContinuityOptions {
   /** Of deploys, of changes of traffic, and of rollbacks. */
@@ -23,6 +25,8 @@ export interface ContinuityOptions {
   readonly replacements?: number;
   /** Changes of traffic besides those of the rounds. */
   readonly splits?: number;
+  /** Times that another Service has gone to rest and is woken. */
+  readonly rests?: number;
   /** Requests a second. */
   readonly rate: number;
 }
@@ -30,7 +34,7 @@ export interface ContinuityOptions {
 export interface ContinuityReport {
   readonly sent: number;
   /** Not counting those whose connection was to a gateway worker when that was killed. */
-  readonly failures: readonly Failure[];
+  readonly failures: readonly Pick<Failure, "why">[];
   readonly lostWithWorker: number;
   readonly steps: readonly string[];
 }
@@ -48,12 +52,14 @@ export async function continuity(options: ContinuityOptions): Promise<Continuity
     perSecond: options.rate,
   });
   const excused = new Set<number>();
-  const { rounds, controlKills, workerKills, replacements = 0, splits = 0 } = options;
+  const { rounds, controlKills, workerKills, replacements = 0, splits = 0, rests = 0 } = options;
+  const resting = rests === 0 ? undefined : await Resting.deploy(varve, story.source);
   for (let round = 0; round < rounds; round += 1) {
     await story.deploy();
     await story.split();
     await story.rollBack();
     for (let more = 0; more < splits / rounds; more += 1) await story.shift(more);
+    if (round < rests) await resting?.wake();
     if (round < replacements) await story.replaceWorkers();
     if (round < controlKills) await story.killControl();
     if (round < workerKills) for (const port of await story.killWorker(load)) excused.add(port);
@@ -62,7 +68,14 @@ export async function continuity(options: ContinuityOptions): Promise<Continuity
   const failures = load.failures.filter(({ localPort }) => !excused.has(localPort));
   const lostWithWorker = load.failures.length - failures.length;
   story.clean();
-  return { sent: load.sent, failures, lostWithWorker, steps: story.steps };
+  const { asked = 0, failures: asleep = [] } = resting ?? {};
+  const woken = Array.from({ length: asked }, () => "woken from no instance");
+  return {
+    sent: load.sent + asked,
+    failures: [...failures, ...asleep.map((why) => ({ why: `from rest: ${why}` }))],
+    lostWithWorker,
+    steps: [...story.steps, ...woken],
+  };
 }
 
 /** Answers with its version to whatever it is asked. */
@@ -221,6 +234,7 @@ if (import.meta.main) {
       splits: { type: "string", default: "0" },
       replacements: { type: "string", default: "0" },
       "worker-kills": { type: "string", default: "1" },
+      rests: { type: "string", default: "0" },
     },
   });
   const report = await continuity({
@@ -230,6 +244,7 @@ if (import.meta.main) {
     rate: Number(values.rate),
     splits: Number(values.splits),
     replacements: Number(values.replacements),
+    rests: Number(values.rests),
   });
   const { sent, failures, lostWithWorker, steps } = report;
   for (const { why } of failures.slice(0, 10)) process.stdout.write(`failed: ${why}\n`);

@@ -3,19 +3,16 @@
  * deployed, shifted, rolled back, put to rest and woken, and the control process is killed. Not one
  * request may fail, and neither the control process nor a worker may grow.
  */
-import assert from "node:assert/strict";
-import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { CONFIG_MAP, type ConfigMap } from "../../src/api/config_map.ts";
-import { REVISION } from "../../src/api/revision.ts";
-import type { Service } from "../../src/api/service.ts";
 import { serverOf, stream, upload, webSocket } from "../support/acts.ts";
 import { MemoryWatch } from "../support/memory_watch.ts";
 import { numberFlag } from "../support/number_flag.ts";
 import { type Act, get, SteadyLoad } from "../support/steady_load.ts";
-import { ready, serviceFrom, VarveProcess } from "../support/varve_process.ts";
+import { VarveProcess } from "../support/varve_process.ts";
 import { HOST, Story, workersOf } from "./continuity.ts";
+import { Resting } from "./resting.ts";
 
 interface SoakOptions {
   readonly minutes: number;
@@ -26,10 +23,8 @@ interface SoakOptions {
 }
 
 const MINUTE_MS = 60_000;
-const RESTING = "resting";
 /** Between two changes. */
 const PAUSE_MS = 1000;
-const REST_WITHIN_MS = 60_000;
 
 /** What each sort is, and how many of it come for one plain request. */
 const SORTS: Readonly<Record<string, readonly [Act, number]>> = {
@@ -86,48 +81,6 @@ async function changeAll(story: Story, resting: Resting, round: number): Promise
   for (const change of changes) {
     await change();
     await sleep(PAUSE_MS);
-  }
-}
-
-/** A service that nobody asks for but us, and that is at rest whenever we do. */
-class Resting {
-  readonly failures: string[] = [];
-  asked = 0;
-  readonly #varve: VarveProcess;
-
-  private constructor(varve: VarveProcess) {
-    this.#varve = varve;
-  }
-
-  static async deploy(varve: VarveProcess, source: string): Promise<Resting> {
-    const draft = serviceFrom(source, RESTING);
-    const annotations = {
-      ...{ "varve.dev/source": source, "varve.dev/frozen-for": "0s" },
-      "autoscaling.knative.dev/window": "6s",
-    };
-    const template = { ...draft.spec.template, metadata: { annotations } };
-    await varve.client.create<Service>({ ...draft, spec: { template } });
-    await ready(varve.client, RESTING);
-    return new Resting(varve);
-  }
-
-  /** Waits until it has no instance, and asks for it. */
-  async wake(): Promise<void> {
-    const lateMs = performance.now() + REST_WITHIN_MS;
-    const key = { namespace: "default", name: `${RESTING}-00001` };
-    for (;;) {
-      const { status } = await this.#varve.client.get(REVISION, key);
-      if (status?.actualReplicas === 0 && status.desiredReplicas === 0) break;
-      assert(performance.now() < lateMs, `it never rests: ${JSON.stringify(status)}`);
-      await sleep(200);
-    }
-    this.asked += 1;
-    const { hostname, port } = new URL(this.#varve.endpoints.gateway);
-    const agent = new Agent();
-    const host = HOST.replace("steady", RESTING);
-    const target = { hostname, port, host, agent, onSocket: () => {} };
-    await get(target).catch((thrown) => this.failures.push(String(thrown)));
-    agent.destroy();
   }
 }
 
