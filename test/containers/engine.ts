@@ -86,18 +86,26 @@ export class OwnEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#removeNetwork();
+    if (this.#child !== undefined) await this.#removeNetwork();
     await this.stop();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** Its bridge would outlive it on this machine, and take a piece of the private addresses. */
-  #removeNetwork(): void {
-    if (this.#child === undefined) return;
-    const left = this.docker("ps", "-aq").split("\n").filter(Boolean);
-    if (left.length > 0) this.docker("rm", "-f", ...left);
-    const networks = this.docker("network", "ls", "-q", "--filter", "name=varve");
-    for (const id of networks.split("\n").filter(Boolean)) this.docker("network", "rm", id);
+  async #removeNetwork(): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const left = this.docker("ps", "-aq").split("\n").filter(Boolean);
+        if (left.length > 0) this.docker("rm", "-f", ...left);
+        const networks = this.docker("network", "ls", "-q", "--filter", "name=varve");
+        for (const id of networks.split("\n").filter(Boolean)) this.docker("network", "rm", id);
+        return;
+      } catch (thrown) {
+        // Another process that was just started may still see the mounts of what has ended.
+        if (tries === 10) throw thrown;
+        await sleep(500);
+      }
+    }
   }
 
   async #answers(): Promise<boolean> {
