@@ -27,7 +27,7 @@ const LONG = [
     "test/docs/readme.test.ts",
     "test/whole/failures.test.ts",
   ],
-  "test/store/linear/run.test.ts",
+  ...["test/store/linear/run.test.ts", "test/store/crash.test.ts"],
 ];
 const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];
 const wanted = positionals.length > 0 ? positionals : usual;
