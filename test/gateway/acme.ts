@@ -4,19 +4,16 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import { promisify } from "node:util";
-import { type Condition, conditionOf } from "../../src/api/condition.ts";
+import { conditionOf } from "../../src/api/condition.ts";
 import { EVENT } from "../../src/api/event.ts";
-import { ROUTE, type Route } from "../../src/api/route.ts";
 import { SECRET } from "../../src/api/secret.ts";
-import { systemClock } from "../../src/base/clock.ts";
 import { VarveProcess } from "../support/varve_process.ts";
+import { settled } from "./certified.ts";
 import { hasPebble, Pebble } from "./pebble.ts";
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
 const DOMAIN = "apps.example.test";
-const PATIENCE_MS = 120_000;
 const skip = hasPebble() ? false : "pebble is not here: apt-get install pebble";
-const HELLO = { namespace: "default", name: "hello" };
 
 for (const challenge of ["http-01", "tls-alpn-01"] as const) {
   test(`every host of a Route gets a certificate by ${challenge}`, { skip }, async () => {
@@ -81,20 +78,6 @@ async function deploySample({ home }: VarveProcess): Promise<void> {
   await promisify(execFile)(process.execPath, [MAIN, "sample", "--home", home], {
     env: { PATH, HOME },
   });
-}
-
-async function settled(
-  { client }: VarveProcess,
-  isSo: (condition: Condition) => boolean,
-): Promise<Route> {
-  const deadline = systemClock.elapsed() + PATIENCE_MS;
-  for (;;) {
-    const route = await client.get(ROUTE, HELLO);
-    const condition = conditionOf(route.status, "CertificateProvisioned");
-    if (condition !== undefined && isSo(condition)) return route;
-    assert(systemClock.elapsed() < deadline, JSON.stringify(route.status));
-    await systemClock.sleep(200);
-  }
 }
 
 interface At {

@@ -3,19 +3,17 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { type Condition, conditionOf } from "../../src/api/condition.ts";
 import { EVENT } from "../../src/api/event.ts";
 import type { Draft } from "../../src/api/meta.ts";
-import { ROUTE, type Route } from "../../src/api/route.ts";
 import { SECRET, type Secret } from "../../src/api/secret.ts";
 import { SERVICE } from "../../src/api/service.ts";
 import { makeCertificate } from "../../src/base/certificate.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { ask } from "../../src/gateway/rig.ts";
 import { VarveProcess } from "../support/varve_process.ts";
+import { HELLO, settled } from "./certified.ts";
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
-const HELLO = { namespace: "default", name: "hello" };
 const PATIENCE_MS = 60_000;
 
 test("a Secret makes a Route known by https, and one that is wrong is told of", async () => {
@@ -62,20 +60,6 @@ function secretOf(name: string, cert: string, key: string): Draft<Secret> {
   const stringData = { "tls.crt": cert, "tls.key": key };
   const head = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls" } as const;
   return { ...head, metadata, stringData };
-}
-
-async function settled(
-  { client }: VarveProcess,
-  isSo: (condition: Condition) => boolean,
-): Promise<Route> {
-  const deadline = systemClock.elapsed() + PATIENCE_MS;
-  for (;;) {
-    const route = await client.get(ROUTE, HELLO);
-    const condition = conditionOf(route.status, "CertificateProvisioned");
-    if (condition !== undefined && isSo(condition)) return route;
-    assert(systemClock.elapsed() < deadline, JSON.stringify(route.status));
-    await systemClock.sleep(100);
-  }
 }
 
 async function untilTold({ client }: VarveProcess, reason: string): Promise<void> {

@@ -3,14 +3,8 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type {
-  ContainerEnd,
-  ContainerJob,
-  Containers,
-  StepContainer,
-} from "../../build/containers.ts";
-import type { ImageConfig, ImageStore } from "../../oci/oci.ts";
-import { commandOf } from "../command.ts";
+import type { ContainerEnd, ContainerJob, Containers } from "../../build/containers.ts";
+import type { ImageStore } from "../../oci/oci.ts";
 import { NotStarted } from "../not_started.ts";
 import { unlessAborted } from "../unless_aborted.ts";
 import { Connections, type ConnectionsOptions } from "./connection.ts";
@@ -20,7 +14,7 @@ import { CREATED, WAITED } from "./engine_schema.ts";
 import { whyUnfit } from "./fitness.ts";
 import { framesOf } from "./frames.ts";
 import { LoadedImages } from "./loaded_images.ts";
-import { securityOptionsOf, userOf, variablesOf } from "./plan.ts";
+import { containerOf } from "./plan.ts";
 import { layOutVolumes } from "./volumes.ts";
 import { reasonIn } from "./words.ts";
 
@@ -36,7 +30,8 @@ export interface JobsOptions {
   readonly pidsMax?: number;
 }
 
-const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "16m", "max-file": "2" } };
+/** What a step may write while we are slow to read it. */
+const LOG_MEGABYTES = 16;
 const PIDS_MAX = 4096;
 
 /** Runs the containers of builds to their end, by the engine that instances have as well. */
@@ -80,11 +75,12 @@ export class Jobs implements Containers {
       mkdirSync(directory, { recursive: true });
       const mounts = layOutVolumes({ volumes, mounts: asked.mounts }, directory);
       const pidsMax = this.#options.pidsMax ?? PIDS_MAX;
-      const around = { network, image: name, labels: this.#labelsOf(job), mounts, pidsMax };
+      const labels = this.#labelsOf(job);
+      const around = { network, image: name, labels, mounts, pidsMax, logMegabytes: LOG_MEGABYTES };
       signal.throwIfAborted();
       return await this.#runAs(this.#nameOf(job), engine, {
         job,
-        body: planOf(asked, config, around),
+        body: containerOf(asked, config, around),
       });
     });
   }
@@ -143,49 +139,6 @@ export class Jobs implements Containers {
 interface Running {
   readonly job: ContainerJob;
   readonly body: object;
-}
-
-interface Around {
-  readonly network: string;
-  /** Of the image in the engine. */
-  readonly image: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly mounts: readonly object[];
-  readonly pidsMax: number;
-}
-
-/** What the engine is told to create. Throws `NotStarted` when there is nothing to run. */
-function planOf(asked: StepContainer, image: ImageConfig, around: Around): object {
-  const { config = {} } = image;
-  const { limits, workingDir } = asked;
-  const { memoryBytes, cpuMillis } = limits;
-  const env = { ...variablesOf(config.Env), ...asked.env };
-  const [file, ...args] = commandOf(asked, config, env);
-  const user = userOf(asked, config.User ?? "");
-  return {
-    Image: around.image,
-    Entrypoint: [file],
-    Cmd: args,
-    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    ...(workingDir !== undefined && { WorkingDir: workingDir }),
-    ...(user !== "" && { User: user }),
-    Labels: around.labels,
-    Healthcheck: { Test: ["NONE"] },
-    Tty: false,
-    OpenStdin: false,
-    HostConfig: {
-      ...securityOptionsOf(asked.security ?? {}),
-      NetworkMode: around.network,
-      ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
-      ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
-      PidsLimit: around.pidsMax,
-      Mounts: around.mounts,
-      LogConfig: LOG_CONFIG,
-      RestartPolicy: { Name: "no" },
-      Privileged: false,
-      AutoRemove: false,
-    },
-  };
 }
 
 /** Tells what a container writes, line by line, until it has ended. */

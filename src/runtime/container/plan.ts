@@ -2,43 +2,84 @@ import type { ImageConfig } from "../../oci/oci.ts";
 import { commandOf } from "../command.ts";
 import { NotStarted } from "../not_started.ts";
 import type { InstanceSpec, Security } from "../runtime.ts";
-import type { EngineMount } from "./volumes.ts";
 
 /** What is given to a container by where it runs. */
 export interface Surroundings {
   /** Of the image in the engine. */
   readonly image: string;
   readonly network: string;
-  /** It is reached by its own address, and needs no port of this machine. */
-  readonly isDirect: boolean;
   readonly labels: Readonly<Record<string, string>>;
-  readonly mounts: readonly EngineMount[];
+  readonly mounts: readonly object[];
   readonly pidsMax: number;
 }
 
-/** What the engine keeps of its output until we have taken it. */
-const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "4m", "max-file": "2" } };
+interface InstanceSurroundings extends Surroundings {
+  /** It is reached by its own address, and needs no port of this machine. */
+  readonly isDirect: boolean;
+}
+
+/** What instances and the steps of builds say alike. */
+type Asked = Pick<InstanceSpec, "command" | "args" | "env" | "workingDir" | "user" | "security"> & {
+  readonly limits: Pick<InstanceSpec["limits"], "memoryBytes" | "cpuMillis">;
+};
 
 /** What the engine is told to create. Throws `NotStarted` when there is nothing to run. */
-export function planOf(spec: InstanceSpec, image: ImageConfig, around: Surroundings): object {
+export function planOf(
+  spec: InstanceSpec,
+  image: ImageConfig,
+  around: InstanceSurroundings,
+): object {
+  const port = portOf(spec);
+  const env = { ...spec.env, PORT: String(spec.port) };
+  const container = containerOf({ ...spec, env }, image, around);
+  const published = { [port]: [{ HostIp: "127.0.0.1", HostPort: "" }] };
+  return {
+    ...container,
+    ExposedPorts: { [port]: {} },
+    HostConfig: { ...container.HostConfig, ...(!around.isDirect && { PortBindings: published }) },
+  };
+}
+
+/** The same without a port. Its output is kept by the engine up to some megabytes, twice. */
+export function containerOf(
+  asked: Asked,
+  image: ImageConfig,
+  { logMegabytes = 4, ...around }: Surroundings & { readonly logMegabytes?: number },
+) {
   const { config = {} } = image;
-  const env = { ...variablesOf(config.Env), ...spec.env, PORT: String(spec.port) };
-  const [file, ...args] = commandOf(spec, config, env);
-  const user = userOf(spec, config.User ?? "");
+  const { limits, workingDir, security = {} } = asked;
+  const { memoryBytes, cpuMillis } = limits;
+  const env = { ...variablesOf(config.Env), ...asked.env };
+  const [file, ...args] = commandOf(asked, config, env);
+  const user = userOf(asked, config.User ?? "");
   return {
     Image: around.image,
     Entrypoint: [file],
     Cmd: args,
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    ...(spec.workingDir !== undefined && { WorkingDir: spec.workingDir }),
+    ...(workingDir !== undefined && { WorkingDir: workingDir }),
     ...(user !== "" && { User: user }),
     Labels: around.labels,
-    ExposedPorts: { [portOf(spec)]: {} },
     // Probes are ours: the image's own would only cost processor time.
     Healthcheck: { Test: ["NONE"] },
     Tty: false,
     OpenStdin: false,
-    HostConfig: hostConfigOf(spec, around),
+    HostConfig: {
+      ...securityOptionsOf(security),
+      NetworkMode: around.network,
+      // As much swap again would make a limit of twice its size.
+      ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
+      ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
+      PidsLimit: around.pidsMax,
+      Mounts: around.mounts,
+      LogConfig: {
+        Type: "json-file",
+        Config: { "max-size": `${logMegabytes}m`, "max-file": "2" },
+      },
+      RestartPolicy: { Name: "no" },
+      Privileged: false,
+      AutoRemove: false,
+    },
   };
 }
 
@@ -47,28 +88,8 @@ export function portOf({ port }: Pick<InstanceSpec, "port">): string {
   return `${port}/tcp`;
 }
 
-function hostConfigOf(spec: InstanceSpec, around: Surroundings): object {
-  const { limits, security = {} } = spec;
-  const { memoryBytes, cpuMillis } = limits;
-  const published = { [portOf(spec)]: [{ HostIp: "127.0.0.1", HostPort: "" }] };
-  return {
-    ...securityOptionsOf(security),
-    NetworkMode: around.network,
-    ...(!around.isDirect && { PortBindings: published }),
-    // As much swap again would make a limit of twice its size.
-    ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
-    ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
-    PidsLimit: around.pidsMax,
-    Mounts: around.mounts,
-    LogConfig: LOG_CONFIG,
-    RestartPolicy: { Name: "no" },
-    Privileged: false,
-    AutoRemove: false,
-  };
-}
-
 /** What a container may do less, or more, than usual, in the engine's words. */
-export function securityOptionsOf(security: Security): object {
+function securityOptionsOf(security: Security): object {
   const options = [
     ...(security.mayGainPrivileges === false ? ["no-new-privileges"] : []),
     ...(security.isSeccompOff === true ? ["seccomp=unconfined"] : []),
@@ -82,7 +103,7 @@ export function securityOptionsOf(security: Security): object {
 }
 
 /** "uid:gid" as far as it is asked for, or else what the image says. */
-export function userOf(
+function userOf(
   { user = {}, security = {} }: Pick<InstanceSpec, "user" | "security">,
   image: string,
 ): string {
@@ -99,7 +120,7 @@ export function userOf(
 }
 
 /** Variables as an image has them: `NAME=value`. */
-export function variablesOf(lines: readonly string[] = []): Readonly<Record<string, string>> {
+function variablesOf(lines: readonly string[] = []): Readonly<Record<string, string>> {
   const pairs = lines.map((line) => {
     const at = line.indexOf("=");
     return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
