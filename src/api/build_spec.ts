@@ -22,7 +22,7 @@ export const step = t.Object({
 });
 
 /** Where the files of a build come from: one of git, gcs, custom and upload. */
-export const buildSource = t.Object({
+const buildSource = t.Object({
   name: text,
   git: t.Optional(t.Object({ url: text, revision: text })),
   gcs: t.Optional(t.Object({ location: text, type: text })),

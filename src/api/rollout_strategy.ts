@@ -45,7 +45,7 @@ export function rolloutStrategyOf(annotations: Strings = {}): RolloutStrategy {
 }
 
 /** Whether anything is compared at all. */
-export function hasGate({ errors, latency, readiness }: RolloutGate): boolean {
+function hasGate({ errors, latency, readiness }: RolloutGate): boolean {
   return errors !== undefined || latency !== undefined || readiness !== undefined;
 }
 

@@ -32,7 +32,7 @@ export class StartGarbage implements Part {
 }
 
 /** Collects all garbage, and gives the room back to the system. Takes some tens of ms. */
-export function giveBackHeap(): void {
+function giveBackHeap(): void {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
   setFlagsFromString("--no-expose-gc");

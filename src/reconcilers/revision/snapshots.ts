@@ -87,7 +87,7 @@ export function toldIdentity(
 }
 
 /** Whether its owner wants later instances to have what is there by then. */
-export function isFollowing({ metadata }: Revision): boolean {
+function isFollowing({ metadata }: Revision): boolean {
   return metadata.annotations?.[ANNOTATION.followReferences] === "true";
 }
 

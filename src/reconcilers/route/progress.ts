@@ -34,7 +34,7 @@ export function inWords(rollout: Rollout): string {
 }
 
 /** How many requests there were, and how many are enough. */
-export function trafficOf({ trial }: Rollout): string {
+function trafficOf({ trial }: Rollout): string {
   const { requests, needed } = trial ?? { requests: { new: 0, old: 0 }, needed: 0 };
   return `${requests.new} requests and ${requests.old} of the old, of about ${needed} each`;
 }
