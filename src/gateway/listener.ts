@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { Facts } from "../base/h1/facts.ts";
+import { Head } from "../base/h1/head.ts";
 import type { ExchangeParts } from "./exchange_parts.ts";
 import { Client } from "./h1/client.ts";
 import type { ClientParts } from "./h1/client_parts.ts";
 import { DateLine } from "./h1/compose.ts";
-import { Facts } from "./h1/facts.ts";
-import { Head } from "./h1/head.ts";
 import { ReadBuffers } from "./h1/read_buffers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Routing } from "./route.ts";
@@ -30,7 +30,7 @@ export class Listener {
     this.#clock = clock;
     this.#parts = {
       ...{ clock, seats, carriers, rules, isSettled, witness, mirrors, endless },
-      ...{ head: new Head(), facts: new Facts(), spare: new Head() },
+      ...{ head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) },
       ...{ dateLine: new DateLine(clock), buffers: new ReadBuffers() },
       isClosing: () => this.#isClosing,
     };

@@ -7,12 +7,13 @@ import { Session } from "node:inspector";
 import { parseArgs } from "node:util";
 import { type Chance, seededChance, systemChance } from "../../src/base/chance.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { Facts } from "../../src/base/h1/facts.ts";
+import { Framing } from "../../src/base/h1/framing.ts";
+import { Head } from "../../src/base/h1/head.ts";
 import { changed, difference, SEEDS } from "../../src/gateway/h1/differ.ts";
-import { Facts } from "../../src/gateway/h1/facts.ts";
-import { Framing } from "../../src/gateway/h1/framing.ts";
-import { Head } from "../../src/gateway/h1/head.ts";
+import { LIMITS } from "../../src/gateway/limits.ts";
 
-/** Files of `src/gateway/h1` that read what came. */
+/** Files of `h1`, in `src/base` and `src/gateway`, that read what came. */
 const READERS = /\/h1\/(asking|bytes|compose|facts|fields|framing|head|intake|kept|scan)\.ts$/;
 const BYTES_MAX = 4_000;
 const ROUND = 32;
@@ -64,12 +65,12 @@ class Coverage {
 
 /** The same bytes as what an instance has sent: nothing may be thrown. */
 function readAsAnswer(bytes: Buffer): void {
-  const head = new Head();
+  const head = new Head(LIMITS);
   const end = head.readAnswer(bytes, 0, bytes.length);
   if (end < 0) return;
   const facts = new Facts();
   if (facts.read(head, false) !== undefined) return;
-  const framing = new Framing(new Head());
+  const framing = new Framing(new Head(LIMITS), LIMITS);
   if (facts.isChunked) framing.startChunks();
   else framing.startLength(Math.max(0, facts.length));
   framing.feed(bytes, end, bytes.length, { take: () => {} });

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import type { Transform } from "node:stream";
+import { textOf } from "../../base/h1/bytes.ts";
 import type { OnAnswer } from "../course.ts";
 import { removeHeader } from "../course.ts";
 import type { Asking } from "./asking.ts";
-import { textOf } from "./bytes.ts";
 import { type H1Answer, lastChunk } from "./channel.ts";
 import { answerText, type DateLine, informationText, upgradeText, type Way } from "./compose.ts";
 import { linesOf, partsOf } from "./coursing.ts";

@@ -1,10 +1,10 @@
+import { COLON, DIGIT, HOST as HOST_BYTES, isWord, textOf, wordOf } from "../../base/h1/bytes.ts";
+import type { Facts } from "../../base/h1/facts.ts";
+import type { Head } from "../../base/h1/head.ts";
+import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import type { Outgoing } from "../caller.ts";
 import { hostOf } from "../request.ts";
-import { COLON, DIGIT, HOST as HOST_BYTES, isWord, textOf, wordOf } from "./bytes.ts";
 import { forwardedText, hopsOf, requestText } from "./compose.ts";
-import type { Facts } from "./facts.ts";
-import type { Head } from "./head.ts";
-import { PROBLEMS, type Problem } from "./problem.ts";
 
 /** What all connections of a worker use in turn: each is done with it when its turn ends. */
 export interface AskingParts {

@@ -5,15 +5,16 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { type Chance, seededChance, systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
+import { Facts } from "../../base/h1/facts.ts";
+import { Head } from "../../base/h1/head.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Address } from "../front.ts";
+import { LIMITS } from "../limits.ts";
 import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "../rig.ts";
 import { Answering } from "./answering.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
 import type { H1Answer } from "./channel.ts";
 import { DateLine } from "./compose.ts";
-import { Facts } from "./facts.ts";
-import { Head } from "./head.ts";
 import { readInto } from "./read_into.ts";
 
 const BODIES = 24;
@@ -173,12 +174,12 @@ test("a client that takes nothing is waited for, however small the pieces are", 
 
 /** A request, and the head of a long answer to it. */
 function readBoth(): { readonly answer: H1Answer; readonly asking: Asking } {
-  const parts = { head: new Head(), facts: new Facts(), spare: new Head() };
+  const parts = { head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) };
   const request = Buffer.from("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
   parts.head.readRequest(request, 0, request.length);
   const asking = askingOf(parts, new Seen("192.0.2.1", false));
   assert(!isProblem(asking));
-  const head = new Head();
+  const head = new Head(LIMITS);
   const facts = new Facts();
   const said = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
   head.readAnswer(said, 0, said.length);

@@ -1,11 +1,11 @@
 import { connect, type Socket } from "node:net";
+import { isWord, lowered, wordOf } from "../../base/h1/bytes.ts";
+import { Facts } from "../../base/h1/facts.ts";
+import { Framing, type Sink } from "../../base/h1/framing.ts";
+import { BAD, Head, INCOMPLETE } from "../../base/h1/head.ts";
 import type { Endpoint } from "../backend.ts";
 import type { AnswerHead, Carrier, Journey, Outcome, Outgoing, Wire } from "../caller.ts";
 import { LIMITS } from "../limits.ts";
-import { isWord, lowered, wordOf } from "./bytes.ts";
-import { Facts } from "./facts.ts";
-import { Framing, type Sink } from "./framing.ts";
-import { BAD, Head, INCOMPLETE } from "./head.ts";
 import { ReadBuffer, ReadBuffers } from "./read_buffers.ts";
 
 /** What all channels of a worker use in turn: each is done with it when its turn ends. */
@@ -38,7 +38,12 @@ const STREAMS = ["text/event-stream", "application/grpc", "application/connect+"
 const CRLF = "\r\n";
 
 export function makeShared(): Shared {
-  return { head: new Head(), facts: new Facts(), spare: new Head(), buffers: new ReadBuffers() };
+  return {
+    head: new Head(LIMITS),
+    facts: new Facts(),
+    spare: new Head(LIMITS),
+    buffers: new ReadBuffers(),
+  };
 }
 
 /**
@@ -73,7 +78,7 @@ export class Channel implements Carrier, Sink, H1Answer {
   constructor(options: ChannelOptions) {
     this.#options = options;
     const { endpoint, shared } = options;
-    this.#framing = new Framing(shared.spare);
+    this.#framing = new Framing(shared.spare, LIMITS);
     const { host, port } = endpoint;
     this.#buffer = new ReadBuffer(shared.buffers);
     const callback = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import type { Course, Special } from "../course.ts";
@@ -16,7 +17,6 @@ import type { H1Answer } from "./channel.ts";
 import type { ClientOptions, ClientParts } from "./client_parts.ts";
 import { askedOf, onCourse } from "./coursing.ts";
 import { Intake, type Reader } from "./intake.ts";
-import { PROBLEMS, type Problem } from "./problem.ts";
 import { readInto } from "./read_into.ts";
 import { refusalText, wantsJson } from "./refusing.ts";
 

@@ -1,8 +1,8 @@
 import { type Clock, dateOf } from "../../base/clock.ts";
+import { type Facts, isNamed } from "../../base/h1/facts.ts";
+import * as Field from "../../base/h1/fields.ts";
+import type { Head } from "../../base/h1/head.ts";
 import { forwardedForOf, forwardedOf, type Hops } from "../forwarded.ts";
-import { type Facts, isNamed } from "./facts.ts";
-import * as Field from "./fields.ts";
-import type { Head } from "./head.ts";
 
 /** Which lines end here, by what they are. */
 export type Drops = Uint8Array;

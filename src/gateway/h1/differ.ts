@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import type { Chance } from "../../base/chance.ts";
+import { Facts } from "../../base/h1/facts.ts";
+import { Head } from "../../base/h1/head.ts";
+import { LIMITS } from "../limits.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
 import { CORPUS } from "./corpus.ts";
-import { Facts } from "./facts.ts";
-import { Head } from "./head.ts";
 import { Intake, type Reader } from "./intake.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 
@@ -49,7 +50,7 @@ export function ourReading(pieces: readonly Buffer[]): Reading {
 }
 
 const SHARED = {
-  ...{ head: new Head(), facts: new Facts(), spare: new Head() },
+  ...{ head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) },
   buffers: new ReadBuffers(),
 };
 const SEEN = new Seen("192.0.2.1", false);

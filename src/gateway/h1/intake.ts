@@ -1,13 +1,13 @@
 import type { Socket } from "node:net";
+import { CR } from "../../base/h1/bytes.ts";
+import { Framing, type Sink } from "../../base/h1/framing.ts";
+import { BAD, type Head, INCOMPLETE } from "../../base/h1/head.ts";
+import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
+import { isWorthReading, skipEmptyLine } from "../../base/h1/scan.ts";
 import { LIMITS } from "../limits.ts";
 import type { Asking } from "./asking.ts";
-import { CR } from "./bytes.ts";
-import { Framing, type Sink } from "./framing.ts";
-import { BAD, type Head, INCOMPLETE } from "./head.ts";
 import { Kept } from "./kept.ts";
-import { PROBLEMS, type Problem } from "./problem.ts";
 import { ReadBuffer, type ReadBuffers } from "./read_buffers.ts";
-import { isWorthReading, skipEmptyLine } from "./scan.ts";
 
 /** Who acts on what is read, and says when it cannot. */
 export interface Reader {
@@ -58,7 +58,7 @@ export class Intake implements Sink {
     this.#socket = socket;
     this.#head = parts.head;
     this.#reader = reader;
-    this.#framing = new Framing(parts.spare);
+    this.#framing = new Framing(parts.spare, LIMITS);
     this.#buffer = new ReadBuffer(parts.buffers);
   }
 

@@ -1,11 +1,12 @@
 import { STATUS_CODES } from "node:http";
+import { Facts } from "../../base/h1/facts.ts";
+import { Head } from "../../base/h1/head.ts";
 import type { Endpoint } from "../backend.ts";
 import type { Carrier, Journey, Outgoing } from "../caller.ts";
 import type { H1Answer } from "../h1/channel.ts";
 import { linesOf } from "../h1/coursing.ts";
-import { Facts } from "../h1/facts.ts";
-import { Head } from "../h1/head.ts";
 import { lastValueOf } from "../head.ts";
+import { LIMITS } from "../limits.ts";
 import { hostOf, type Inbound } from "../request.ts";
 import { isBodiless } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
@@ -135,7 +136,7 @@ class AnswerOfStream implements H1Answer {
     const { code, rawHeaders } = this.#answer;
     const text = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\n${linesOf([...rawHeaders])}\r\n`;
     const bytes = Buffer.from(text, "latin1");
-    const head = new Head();
+    const head = new Head(LIMITS);
     head.readAnswer(bytes, 0, bytes.length);
     return head;
   }

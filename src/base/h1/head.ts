@@ -1,4 +1,3 @@
-import { LIMITS } from "../limits.ts";
 import { COLON, CR, FIELD, HT, LF, SP, TARGET, TOKEN, textOf } from "./bytes.ts";
 import { fieldOf } from "./fields.ts";
 import { PROBLEMS, type Problem } from "./problem.ts";
@@ -14,6 +13,11 @@ const H = 72;
 const ZERO = 48;
 const NINE = 57;
 const NOTHING = Buffer.alloc(0);
+
+export interface HeadLimits {
+  /** Headers of one message, or trailers. */
+  readonly headersMax: number;
+}
 
 /**
  * The head of one message, as places in the bytes that came: nothing is copied, and nothing is
@@ -41,7 +45,13 @@ export class Head {
   count = 0;
   /** Behind the empty line. */
   end = 0;
-  #rows = new Int32Array(ROW * (LIMITS.headersMax + 1));
+  readonly #headersMax: number;
+  readonly #rows: Int32Array;
+
+  constructor({ headersMax }: HeadLimits) {
+    this.#headersMax = headersMax;
+    this.#rows = new Int32Array(ROW * (headersMax + 1));
+  }
 
   /**
    * Reads a request from `from` on. Answers with where it ends, `INCOMPLETE` or `BAD`.
@@ -108,7 +118,7 @@ export class Head {
    */
   readFields(bytes: Buffer, from: number, to: number): number {
     const rows = this.#rows;
-    const most = LIMITS.headersMax;
+    const most = this.#headersMax;
     this.bytes = bytes;
     this.fieldsStart = from;
     this.count = 0;

@@ -1,4 +1,3 @@
-import { LIMITS } from "../limits.ts";
 import { CR, EQUALS, HEX, LF, SEMICOLON, TOKEN } from "./bytes.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE } from "./fields.ts";
 import { BAD, type Head, INCOMPLETE } from "./head.ts";
@@ -7,6 +6,12 @@ import { PROBLEMS, type Problem } from "./problem.ts";
 /** Who gets what a body is made of: places in the bytes that were fed. */
 export interface Sink {
   take(bytes: Buffer, from: number, to: number): void;
+}
+
+export interface FramingLimits {
+  readonly trailerBytesMax: number;
+  /** Of all chunk extensions of one body. */
+  readonly chunkExtensionBytesMax: number;
 }
 
 /** Where a reader stands in a body. */
@@ -46,10 +51,12 @@ export class Framing {
   #hasValue = false;
   #trailerBytes: Buffer | undefined;
   readonly #head: Head;
+  readonly #limits: FramingLimits;
 
   /** `head` is lent for reading trailers: nobody's while a body is fed. */
-  constructor(head: Head) {
+  constructor(head: Head, limits: FramingLimits) {
     this.#head = head;
+    this.#limits = limits;
   }
 
   get isDone(): boolean {
@@ -166,7 +173,7 @@ export class Framing {
       return true;
     }
     this.#extensionBytes += 1;
-    if (this.#extensionBytes > LIMITS.chunkExtensionBytesMax) {
+    if (this.#extensionBytes > this.#limits.chunkExtensionBytesMax) {
       return this.#bad(PROBLEMS.chunkExtension);
     }
     return isMark || TOKEN[byte] === 1 || this.#bad(PROBLEMS.chunkExtension);
@@ -184,7 +191,7 @@ export class Framing {
     const all = kept === undefined ? Buffer.from(piece) : Buffer.concat([kept, piece]);
     const end = this.#readTrailers(all);
     if (end === BAD) return BAD;
-    if ((end === INCOMPLETE ? all.length : end) > LIMITS.trailerBytesMax) {
+    if ((end === INCOMPLETE ? all.length : end) > this.#limits.trailerBytesMax) {
       this.problem = PROBLEMS.trailers;
       return BAD;
     }
