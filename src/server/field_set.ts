@@ -62,11 +62,15 @@ export function pathsOf({ isIn, parts }: FieldSet, path = ""): readonly string[]
   return isIn ? [path, ...inner] : inner;
 }
 
+/** The form of a place with nothing in it: most of them, so that it is there only once. */
+const LEAF_FORM: Readonly<Record<string, unknown>> = Object.freeze({});
+
 /** The form of `fieldsV1`. The same set has the same form, whatever order it was made in. */
-export function writeFields({ isIn, parts }: FieldSet): Record<string, unknown> {
+export function writeFields({ isIn, parts }: FieldSet): Readonly<Record<string, unknown>> {
+  if (parts.size === 0) return LEAF_FORM;
   const ids = [...parts.keys()].sort();
   const inner = ids.map((id) => [id, writeFields(parts.get(id) ?? NOTHING)]);
-  return Object.fromEntries(isIn && inner.length > 0 ? [[".", {}], ...inner] : inner);
+  return Object.fromEntries(isIn ? [[".", LEAF_FORM], ...inner] : inner);
 }
 
 /** Reads what `writeFields` wrote. What is no such form says nothing. */

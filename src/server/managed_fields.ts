@@ -13,6 +13,7 @@ import {
   union,
   writeFields,
 } from "./field_set.ts";
+import { isObject } from "./merge_patch.ts";
 
 type Entry = ManagedFieldsEntry;
 type Entries = readonly Entry[];
@@ -120,7 +121,7 @@ export function entriesFrom(sent: Entries | undefined, stored: Entries = []): En
   if (sent === undefined || sent.length === 0) return stored;
   const [first = {}, ...rest] = sent;
   if (rest.length === 0 && Object.keys(first).length === 0) return [];
-  return sent.every(isWhole) ? sent : stored;
+  return sent.every(isWhole) ? sent.map(withSharedForm) : stored;
 }
 
 /** The one entry of what was there before anybody kept track of it. */
@@ -133,6 +134,10 @@ export function untracked(resource: Ownable, writer: Writer): Entries {
 /** Spread into metadata: nothing when nobody owns anything. */
 export function managedFieldsIn(entries: Entries): { readonly managedFields?: Entries } {
   return entries.length === 0 ? {} : { managedFields: entries };
+}
+
+function withSharedForm(entry: Entry): Entry {
+  return { ...entry, fieldsV1: sharedParts(entry.fieldsV1 ?? {}) };
 }
 
 function isWhole({ operation, fieldsType, fieldsV1 }: Entry): boolean {
@@ -169,12 +174,28 @@ function entryOf(fields: FieldSet, writer: Writer): Entries {
   return [{ ...head, ...form, ...(subresource !== undefined && { subresource }) }];
 }
 
-/** Objects of one origin have the same fields: they then share one form, which is never changed. */
-const forms = new Map<string, Record<string, unknown>>();
+/**
+ * Objects of one origin own mostly the same fields: what is equal is there once, and never changed.
+ * Owners are named by their uid, so that these parts differ from object to object.
+ */
+const forms = new Map<string, unknown>();
 const FORMS_MAX = 1024;
 
-function formOf(fields: FieldSet): Record<string, unknown> {
-  const form = writeFields(fields);
+type Form = Readonly<Record<string, unknown>>;
+
+function formOf(fields: FieldSet): Form {
+  return sharedParts(writeFields(fields));
+}
+
+function sharedParts(form: Form): Form {
+  const parts = Object.entries(form).map(([id, part]) => {
+    if (id === "f:ownerReferences") return [id, part];
+    return [id, id === "f:metadata" && isObject(part) ? sharedParts(part) : sharedForm(part)];
+  });
+  return Object.fromEntries(parts);
+}
+
+function sharedForm(form: unknown): unknown {
   const text = JSON.stringify(form);
   const known = forms.get(text);
   if (known !== undefined) return known;
