@@ -1,5 +1,5 @@
 /** What a first request waits for: of one that is frozen or stopped, and of many at once. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -15,6 +15,7 @@ import { claim, elapsedMs, rounded, times } from "./report.ts";
 const MANY = Number(process.argv[2] ?? 100);
 const SINGLES = 10;
 const FROZEN_BUDGET_MS = 5;
+const WARM = 20;
 const BARE_PORT = 19_081;
 /** The shortest that the autoscaler takes, so that one has not to wait for long. */
 const SCALING = {
@@ -31,10 +32,14 @@ async function main(source: string): Promise<void> {
   const packed = packDirectory(source);
   writeFileSync(archive, Buffer.concat(await Array.fromAsync(packed)));
   const bare = await medianOf(SINGLES, () => bareMs(source));
+  const stopped = await bareThawedMs(source);
   await using varve = await VarveProcess.start();
   const names = Array.from({ length: MANY + SINGLES }, (_, at) => `s${at}`);
   for (const name of names) await deploy(varve, name, archive);
   const [singles, many] = [names.slice(MANY), names.slice(0, MANY)];
+  await untilAll(varve, names, "awake");
+  // What rests was asked before: a program's own first answer takes it several times as long.
+  for (const name of names) for (let ask = 0; ask < WARM; ask += 1) await askMs(varve, name);
 
   await untilAll(varve, names, "frozen");
   const cold: number[] = [];
@@ -49,7 +54,8 @@ async function main(source: string): Promise<void> {
   tell(
     `frozen: first byte after ${rounded(wake)} ms, ${times(wake, own)} the app's own ` +
       `${rounded(own)} ms; +${rounded(wake - own)} ms (best of each: +${rounded(best)} ms), ` +
-      `budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
+      `budget ${FROZEN_BUDGET_MS} ms: ${kept}; a bare process that was stopped and goes on ` +
+      `answers +${rounded(stopped)} ms late`,
   );
   const all = await waveMs(varve, many);
   tell(`${MANY} frozen at once: all served in ${rounded(all)} ms, budget 500 ms`);
@@ -107,14 +113,22 @@ async function deploy(varve: VarveProcess, name: string, archive: string): Promi
   });
 }
 
-async function untilAll(varve: VarveProcess, names: readonly string[], floor: string) {
+/** What instances each is to have: how many that serve, and how many that are frozen. */
+const FLOORS = { awake: [1, 0], frozen: [0, 1], stopped: [0, 0] } as const;
+
+async function untilAll(
+  varve: VarveProcess,
+  names: readonly string[],
+  floor: keyof typeof FLOORS,
+): Promise<void> {
   const deadline = performance.now() + 300_000;
+  const [awake, frozen] = FLOORS[floor];
   for (;;) {
     const { items } = await varve.client.list(REVISION);
     const resting = items.filter(({ status }) => {
-      const isIdle = status?.desiredReplicas === 0 && status.actualReplicas === 0;
+      const isIdle = status?.desiredReplicas === awake && status.actualReplicas === awake;
       const isReady = status?.conditions?.some((it) => it.type === "Ready" && it.status === "True");
-      return isIdle && isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
+      return isIdle && isReady && (status.frozenReplicas ?? 0) === frozen;
     });
     if (resting.length === names.length) break;
     const isFailed = ({ status }: Revision) =>
@@ -156,21 +170,48 @@ function get(port: number, host: string): Promise<void> {
 }
 
 async function bareMs(directory: string): Promise<number> {
-  const env = { PORT: String(BARE_PORT) };
-  const child = spawn(process.execPath, ["server.js"], { cwd: directory, env });
-  const ms = await elapsedMs(async () => {
-    while (
-      !(await get(BARE_PORT, "x").then(
+  await using bare = new Bare(directory);
+  return await elapsedMs(() => bare.isUp());
+}
+
+/** How much later than usual a process answers that was stopped, and told to go on. */
+async function bareThawedMs(directory: string): Promise<number> {
+  await using bare = new Bare(directory);
+  await bare.isUp();
+  const own: number[] = [];
+  for (let ask = 0; ask < WARM; ask += 1) own.push(await elapsedMs(() => get(BARE_PORT, "x")));
+  const late = await medianOf(SINGLES, async () => {
+    bare.child.kill("SIGSTOP");
+    await sleep(500);
+    bare.child.kill("SIGCONT");
+    return await elapsedMs(() => get(BARE_PORT, "x"));
+  });
+  return late - median(own);
+}
+
+/** The app with nothing around it. */
+class Bare implements AsyncDisposable {
+  readonly child: ChildProcess;
+
+  constructor(cwd: string) {
+    const env = { PORT: String(BARE_PORT) };
+    this.child = spawn(process.execPath, ["server.js"], { cwd, env });
+  }
+
+  async isUp(): Promise<void> {
+    const tries = () =>
+      get(BARE_PORT, "x").then(
         () => true,
         () => false,
-      ))
-    )
-      await sleep(1);
-  });
-  const exit = once(child, "exit");
-  child.kill();
-  await exit;
-  return ms;
+      );
+    while (!(await tries())) await sleep(1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exit = once(this.child, "exit");
+    this.child.kill();
+    await exit;
+  }
 }
 
 async function medianOf(rounds: number, act: () => Promise<number>): Promise<number> {

@@ -1,6 +1,6 @@
 import { LoadMeter } from "./load.ts";
 import type { OutcomeMeter } from "./outcomes.ts";
-import type { BackendLimits, EndpointSpec } from "./route_table.ts";
+import type { BackendLimits, EndpointSpec, FrozenSpec } from "./route_table.ts";
 import { makeTally, type Tally } from "./tally.ts";
 import { WaitList } from "./wait_list.ts";
 
@@ -16,6 +16,8 @@ export interface Backend {
   isGone: boolean;
   /** Replaced as a whole, never changed in place. */
   endpoints: readonly Endpoint[];
+  /** Those that can be thawed; replaced as a whole. */
+  frozen: readonly FrozenSpec[];
   /** Whose turn it is among those that are equally busy. */
   next: number;
   /** Routes that may lead here. */
@@ -50,6 +52,8 @@ export interface Endpoint {
   /** How often in a row it was found down: each pause is longer than the one before. */
   downs: number;
   isDraining: boolean;
+  /** It was thawed for a request, and control has not said since that it is awake. */
+  isWoken: boolean;
 }
 
 /** One who asked for an instance of a backend. */
@@ -64,14 +68,22 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
   const queue = new WaitList<Waiter>();
   const protocol = "http1" as const;
   const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
+  const frozen: readonly FrozenSpec[] = [];
   const meters = { load: new LoadMeter(), tally: makeTally(), outcomes: undefined, comparers: 0 };
-  return { id, revision, limits, ...state, ...meters, queue };
+  return { id, revision, limits, ...state, frozen, ...meters, queue };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
   const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
-  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false };
+  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false, isWoken: false };
   return { name, host, port, backend, ...state, ...counts };
+}
+
+/** These were thawed: they serve from now on, until control says so, or takes them out. */
+export function awaken(backend: Backend, specs: readonly FrozenSpec[]): void {
+  const awake = specs.map((spec) => ({ ...makeEndpoint(spec, backend), isWoken: true }));
+  backend.endpoints = [...backend.endpoints, ...awake];
+  backend.frozen = backend.frozen.filter((spec) => !specs.includes(spec));
 }
 
 /** After so many requests a program is as fast as it will be: until then it is not timed. */

@@ -25,8 +25,8 @@ function sizeOf(change: Change): number {
     return hosts.reduce((sum, { split }) => sum + 80 + split.length * 70, 80 + special);
   }
   if ("putBackend" in change) {
-    const { endpoints, why = "" } = change.putBackend;
-    return 200 + why.length + endpoints.length * 100;
+    const { endpoints, frozen = [], why = "" } = change.putBackend;
+    return 200 + why.length + endpoints.length * 100 + frozen.length * 200;
   }
   if ("putTls" in change && "cert" in change.putTls) {
     return 200 + change.putTls.cert.length + change.putTls.key.length;

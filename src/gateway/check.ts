@@ -73,10 +73,11 @@ function problemOfIntervals(intervals: readonly Interval[]): string | undefined 
 }
 
 /** What is wrong with a backend, in words, or nothing. */
-export function problemOfBackend({ id, endpoints, limits }: BackendSpec): string | undefined {
+export function problemOfBackend(spec: BackendSpec): string | undefined {
+  const { id, endpoints, frozen = [], limits } = spec;
   if (id === "") return "a backend needs an id";
   const seen = new Set<string>();
-  for (const endpoint of endpoints) {
+  for (const endpoint of [...endpoints, ...frozen]) {
     if (seen.has(endpoint.name)) return `endpoint "${endpoint.name}" is there twice`;
     seen.add(endpoint.name);
     const problem = problemOfEndpoint(endpoint);

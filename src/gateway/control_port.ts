@@ -33,7 +33,7 @@ export interface ControlPortOptions {
   readonly address: () => Address & { readonly tls?: Address };
   /** The first whole table is there: opens the ports, and answers with them. */
   readonly open: () => Promise<Ports>;
-  /** A control process has come, who does not know who is waiting. */
+  /** A control process has come, who does not know who is waiting, and who was thawed. */
   readonly arrived: () => void;
   /** Answers what control asks, whatever it is. */
   readonly answer: (question: Question) => Promise<unknown>;
@@ -94,6 +94,10 @@ export class ControlPort {
 
   tellWaiting(backend: string): void {
     this.#link?.send({ type: "waiting", backend });
+  }
+
+  tellWoke(backend: string, ms: number): void {
+    this.#link?.send({ type: "woke", backend, ms });
   }
 
   /** What nobody is there to hear is forgotten: it is of no use to who comes later. */

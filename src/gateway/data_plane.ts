@@ -25,6 +25,8 @@ export interface DataPlaneOptions {
   readonly isSettled: () => boolean;
   /** Requests are waiting for this backend. */
   readonly waiting: (backend: string) => void;
+  /** A request has thawed what was frozen of this backend, which took so long. */
+  readonly woke: (backend: string, ms: number) => void;
 }
 
 export interface DataPlane {
@@ -40,12 +42,12 @@ export interface DataPlane {
 
 /** All that serves requests, put together. Nothing in here knows of a control process. */
 export function makeDataPlane(options: DataPlaneOptions): DataPlane {
-  const { clock, chance, isSettled, waiting } = options;
+  const { clock, chance, isSettled, waiting, woke } = options;
   const sessions = new Sessions(clock);
   const carriers = new Ways(new Pools(clock), sessions);
   const drains = new Drains();
   const endless = new Endless(clock);
-  const hold = new Hold({ clock, waiting, emptied: (endpoint) => drains.end(endpoint) });
+  const hold = new Hold({ clock, waiting, woke, emptied: (endpoint) => drains.end(endpoint) });
   const table = new Table({
     clock,
     chance,

@@ -92,7 +92,7 @@ function toldOfCourse({ backend, why, target, mirror }: Course) {
 }
 
 function instanceOf(backend: Backend) {
-  const { endpoints, next, why, queue } = backend;
+  const { endpoints, frozen, next, why, queue } = backend;
   const endpoint = pickEndpoint(backend);
   backend.next = next;
   if (endpoint !== undefined && queue.length === 0) {
@@ -104,6 +104,7 @@ function instanceOf(backend: Backend) {
     const all = `its ${endpoints.length} instances are at their limit, or do not answer`;
     return { wait: `${all}, and ${queue.length} requests are waiting` };
   }
+  if (frozen.length > 0) return { wait: "its instance is frozen: a request thaws it" };
   const reason = why === undefined ? "" : `: ${why}`;
   return { wait: `it has no instance, and the request would wait for one${reason}` };
 }

@@ -74,6 +74,9 @@ export class Fleet implements Gateway, AsyncDisposable {
   readonly #specs = new Specs();
   readonly #confirmations: Confirmations;
   readonly #listeners = new Set<(backend: string) => void>();
+  readonly #wokenListeners = new Set<(backend: string, ms: number) => void>();
+  /** What workers say of it to one who has just come, before anybody listens. */
+  readonly #unheard = new Map<string, number>();
   readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   readonly #told = new Map<string, number>();
   readonly #sightings = new Sightings();
@@ -107,6 +110,7 @@ export class Fleet implements Gateway, AsyncDisposable {
         confirmed: checked,
         behind: (member) => this.#sendWhole(member),
         waiting: (backend) => this.#tell(backend),
+        woke: (backend, ms) => this.#tellWoken(backend, ms),
         loads: (loads) => {
           for (const listener of this.#loadListeners) listener(loads);
         },
@@ -233,6 +237,13 @@ export class Fleet implements Gateway, AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  onWoken(listener: (backend: string, ms: number) => void): Disposable {
+    this.#wokenListeners.add(listener);
+    for (const [backend, ms] of this.#unheard) listener(backend, ms);
+    this.#unheard.clear();
+    return { [Symbol.dispose]: () => void this.#wokenListeners.delete(listener) };
+  }
+
   onLoad(listener: (loads: readonly Load[]) => void): Disposable {
     this.#loadListeners.add(listener);
     return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
@@ -350,6 +361,11 @@ export class Fleet implements Gateway, AsyncDisposable {
       log.error({ worker: record.name, pid: record.id.pid }, "worker is stuck: killing it");
       void kill(record, clock);
     }
+  }
+
+  #tellWoken(backend: string, ms: number): void {
+    if (this.#wokenListeners.size === 0) this.#unheard.set(backend, ms);
+    for (const listener of this.#wokenListeners) listener(backend, ms);
   }
 
   #tell(backend: string): void {

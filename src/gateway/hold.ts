@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
-import { type Backend, type Endpoint, openMaxOf, type Waiter } from "./backend.ts";
+import { thaw } from "../base/thawing.ts";
+import { awaken, type Backend, type Endpoint, openMaxOf, type Waiter } from "./backend.ts";
 import { knock } from "./knock.ts";
 import { LIMITS } from "./limits.ts";
 import { pickEndpoint } from "./pick.ts";
@@ -9,6 +10,8 @@ export interface HoldOptions {
   readonly clock: Clock;
   /** One began to wait for this backend, or some are waiting still, a second later. */
   readonly waiting: (backend: string) => void;
+  /** One has thawed what was frozen of this backend, which took so long. */
+  readonly woke: (backend: string, ms: number) => void;
   /** The last request of one that was taken out is done. */
   readonly emptied: (endpoint: Endpoint) => void;
 }
@@ -42,7 +45,7 @@ export class Hold {
       return undefined;
     }
     const { queue } = backend;
-    const endpoint = queue.length === 0 || isBack ? pickEndpoint(backend) : undefined;
+    const endpoint = queue.length === 0 || isBack ? this.#pick(backend) : undefined;
     if (endpoint !== undefined) {
       endpoint.open += 1;
       waiter.serve(endpoint);
@@ -77,7 +80,7 @@ export class Hold {
         queue.shift()?.refuse("gone");
         continue;
       }
-      const endpoint = pickEndpoint(backend);
+      const endpoint = this.#pick(backend);
       if (endpoint === undefined) return;
       endpoint.open += 1;
       queue.shift()?.serve(endpoint);
@@ -106,6 +109,26 @@ export class Hold {
       endpoint.age = isSlow ? "warming" : "grown";
       if (isSlow) this.#grow(endpoint, 1);
     }
+  }
+
+  /** One that has room; where there is none, what is frozen is thawed. */
+  #pick(backend: Backend): Endpoint | undefined {
+    const endpoint = pickEndpoint(backend);
+    if (endpoint !== undefined || backend.frozen.length === 0) return endpoint;
+    this.#rouse(backend);
+    return pickEndpoint(backend);
+  }
+
+  /** Needs no control process, which hears of it. What we cannot thaw is for control to thaw. */
+  #rouse(backend: Backend): void {
+    const { clock, woke } = this.#options;
+    const beganMs = clock.elapsed();
+    const awake = backend.frozen.filter((spec) => thaw(spec.thaw));
+    awaken(backend, awake);
+    backend.frozen = [];
+    if (awake.length === 0) return;
+    this.warm(backend);
+    woke(backend.id, clock.elapsed() - beganMs);
   }
 
   #grow(endpoint: Endpoint, openMax: number): void {

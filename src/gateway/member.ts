@@ -24,6 +24,7 @@ export interface MemberEvents {
   confirmed(member: Member): void;
   behind(member: Member): void;
   waiting(backend: string): void;
+  woke(backend: string, ms: number): void;
   loads(loads: readonly Load[]): void;
   /** The process has ended. */
   gone(member: Member): void;
@@ -211,6 +212,7 @@ export class Member {
     if (message.type === "behind") this.#events.behind(this);
     if (message.type === "loads") this.#events.loads(message.loads);
     if (message.type === "waiting") this.#events.waiting(message.backend);
+    if (message.type === "woke") this.#events.woke(message.backend, message.ms);
     if (message.type === "confirmed") this.confirm(message.version.number);
     if (message.type === "reply") this.#questions.get(message.ask)?.(message.reply);
     if (message.type === "drained") {

@@ -17,7 +17,7 @@ import type { BackendSpec, GatewaySettings, Load, RouteSpec, TlsSpec } from "./r
  * A worker opens its port after its first commit, never before: it would refuse what others serve.
  * It serves on from its last table when control is gone, and answers the next one that comes.
  */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 export type Change =
   | { readonly putRoute: RouteSpec }
@@ -88,6 +88,7 @@ export type ToControl =
   | { readonly type: "drained"; readonly ask: number }
   | { readonly type: "reply"; readonly ask: number; readonly reply: unknown }
   | { readonly type: "waiting"; readonly backend: string }
+  | { readonly type: "woke"; readonly backend: string; readonly ms: number }
   | { readonly type: "loads"; readonly loads: readonly Load[] };
 
 export function isSameVersion(one: Version | undefined, other: Version | undefined): boolean {

@@ -1,4 +1,5 @@
 import type { Guards, Match } from "../api/traffic_policy_schema.ts";
+import type { Thawing } from "../base/thawing.ts";
 
 /** What one Route asks of the gateway: how the requests to its hosts are shared out. */
 export interface RouteSpec {
@@ -108,6 +109,8 @@ export interface BackendSpec {
   readonly id: string;
   /** Those that are ready. None: requests wait for the first. */
   readonly endpoints: readonly EndpointSpec[];
+  /** Those that are frozen, and that the next request may thaw. */
+  readonly frozen?: readonly FrozenSpec[];
   /** Why there are none, to tell those who waited in vain. */
   readonly why?: string;
   /** What its instances speak: HTTP/1.1 when left out, or HTTP/2 without being asked first. */
@@ -120,6 +123,11 @@ export interface EndpointSpec {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+}
+
+/** An instance that would serve, if it had a processor. */
+export interface FrozenSpec extends EndpointSpec {
+  readonly thaw: Thawing;
 }
 
 export interface BackendLimits {
@@ -226,6 +234,11 @@ export interface Gateway {
    * while any waits: it has no endpoints, or each is at its limit.
    */
   onWaiting(listener: (backend: string) => void): Disposable;
+  /**
+   * Calls with the id of a backend when a request has come that thawed what is `frozen` of it, and
+   * how long that took. It serves, and is to be put as an endpoint.
+   */
+  onWoken(listener: (backend: string, ms: number) => void): Disposable;
   /** Calls about once a second with what each worker had to do; not of those with nothing. */
   onLoad(listener: (loads: readonly Load[]) => void): Disposable;
 }

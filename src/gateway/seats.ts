@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { Clock } from "../base/clock.ts";
-import type { Backend, Endpoint, Waiter } from "./backend.ts";
+import { awaken, type Backend, type Endpoint, type Waiter } from "./backend.ts";
 import type { Hold, Place } from "./hold.ts";
 import { LIMITS } from "./limits.ts";
 import { Link } from "./link.ts";
@@ -163,6 +163,11 @@ export class Seats {
 
   #serve(loan: Loan, name: string): void {
     const { id, backend, waiter, peer } = loan;
+    // Who counts it has thawed it.
+    awaken(
+      backend,
+      backend.frozen.filter((one) => one.name === name),
+    );
     const endpoint = backend.endpoints.find((one) => one.name === name);
     if (endpoint === undefined) {
       peer?.loans.delete(id);

@@ -48,6 +48,8 @@ interface Compiled {
   readonly https: HttpsSpec | undefined;
 }
 
+type Instances = Pick<BackendSpec, "endpoints" | "frozen">;
+
 const KEY_BYTES = 16;
 
 export interface TableOptions {
@@ -119,6 +121,14 @@ export class Table {
 
   get backends(): Iterable<Backend> {
     return this.#backends.values();
+  }
+
+  /** Those that were thawed here, which control has not confirmed. */
+  get wokenIds(): readonly string[] {
+    const woken = [...this.#backends.values()].filter(({ endpoints }) => {
+      return endpoints.some(({ isWoken }) => isWoken);
+    });
+    return woken.map(({ id }) => id);
   }
 
   get routeIds(): readonly string[] {
@@ -210,7 +220,7 @@ export class Table {
     backend.why = spec.why;
     backend.protocol = spec.protocol ?? "http1";
     backend.isGone = false;
-    this.#swapEndpoints(backend, spec.endpoints);
+    this.#swapEndpoints(backend, spec);
     this.#options.changed(backend);
   }
 
@@ -219,7 +229,7 @@ export class Table {
     const backend = this.#backends.get(id);
     if (backend === undefined) return;
     backend.isGone = true;
-    this.#swapEndpoints(backend, []);
+    this.#swapEndpoints(backend, { endpoints: [] });
     this.#options.changed(backend);
     this.#forgetIfUnused(backend);
   }
@@ -295,15 +305,20 @@ export class Table {
     this.#backendSpecs.delete(backend.id);
   }
 
-  #swapEndpoints(backend: Backend, specs: readonly EndpointSpec[]): void {
+  #swapEndpoints(backend: Backend, { endpoints, frozen = [] }: Instances): void {
     const before = backend.endpoints;
     const known = new Map(before.map((endpoint) => [endpoint.name, endpoint]));
-    const now = specs.map((spec) => {
+    const knownAs = (spec: EndpointSpec) => {
       const endpoint = known.get(spec.name);
-      const isSame = endpoint?.host === spec.host && endpoint.port === spec.port;
-      return isSame ? endpoint : makeEndpoint(spec, backend);
-    });
+      return endpoint?.host === spec.host && endpoint.port === spec.port ? endpoint : undefined;
+    };
+    const ready = endpoints.map((spec) => knownAs(spec) ?? makeEndpoint(spec, backend));
+    for (const endpoint of ready) endpoint.isWoken = false;
+    // Control has not heard of it yet that they are not frozen any more.
+    const woken = frozen.flatMap((spec) => knownAs(spec) ?? []).filter((it) => it.isWoken);
+    const now = [...ready, ...woken];
     backend.endpoints = now;
+    backend.frozen = frozen.filter((spec) => !woken.some(({ name }) => name === spec.name));
     if (backend.next >= now.length) backend.next = 0;
     for (const endpoint of now) {
       if (endpoint.trust === "good" && endpoint.age !== "warming")

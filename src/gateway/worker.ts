@@ -29,6 +29,7 @@ const { table, hold, seats, drains, gossip, front, tlsFront } = makeDataPlane({
   accessLogPath,
   isSettled: () => control.isSettled,
   waiting: (backend) => control.tellWaiting(backend),
+  woke: (backend, ms) => control.tellWoke(backend, ms),
 });
 const control = new ControlPort({
   clock,
@@ -44,7 +45,10 @@ const control = new ControlPort({
     log.info(address, "serving");
     return { port: address.port, ...(address.tls && { tlsPort: address.tls.port }) };
   },
-  arrived: () => hold.tellAll(),
+  arrived() {
+    hold.tellAll();
+    for (const backend of table.wokenIds) control.tellWoke(backend, 0);
+  },
   setPeers(self, peers) {
     seats.setPeers(self, peers);
     gossip.setPeers(peers);

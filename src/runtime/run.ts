@@ -71,7 +71,7 @@ export interface Driver<R extends RunRecord> {
    */
   adopt(known: Known<R>): Promise<Run | undefined>;
   /** Where a run is, from when it has a process. */
-  placeOf(run: R): Pick<Instance, "address" | "pid"> | undefined;
+  placeOf(run: R): Pick<Instance, "address" | "pid" | "thaw"> | undefined;
   /** Removes what an instance had that will not be run again; its record goes last. */
   remove(record: InstanceRecord<R>): Promise<void>;
 }

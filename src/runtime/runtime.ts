@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { Probe } from "../api/probe.ts";
 import type { LogLine, LogOptions } from "../base/line_log.ts";
+import type { Thawing } from "../base/thawing.ts";
 import type { Digest } from "../oci/oci.ts";
 
 /** All that is needed to run one instance of a revision, and to run it again after a crash. */
@@ -128,6 +129,8 @@ export interface Instance {
   /** Where it listens, or will. */
   readonly address?: { readonly host: string; readonly port: number };
   readonly pid?: number;
+  /** Of one that is frozen: how others than this runtime can thaw it, where they can. */
+  readonly thaw?: Thawing;
   readonly createdAt: string;
   /** Of the run that is now. */
   readonly startedAt?: string;
@@ -197,7 +200,10 @@ export interface Runtime extends AsyncDisposable {
    * has seen to it that it has no requests. Of what is not ready or not there nothing happens.
    */
   freeze(name: string): Promise<void>;
-  /** Lets an instance that is frozen go on: it is `ready` from the moment of asking on. */
+  /**
+   * Lets an instance that is frozen go on: it is `ready` from the moment of asking on. Whoever has
+   * thawed it by themselves says so by asking for it here.
+   */
   thaw(name: string): Promise<void>;
   /** Ends an instance: SIGTERM, the grace time, SIGKILL. Resolves when it is gone. */
   stop(name: string): Promise<void>;

@@ -26,6 +26,7 @@ export class ModelGateway implements Gateway {
   readonly #clock: Clock;
   #specs = new Specs();
   readonly #listeners = new Set<(backend: string) => void>();
+  readonly #wokenListeners = new Set<(backend: string, ms: number) => void>();
   readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   /** What was served before it was forgotten: to go on with that is no news. */
   #former = new Map<string, RouteSpec>();
@@ -94,6 +95,16 @@ export class ModelGateway implements Gateway {
     for (const tell of this.#listeners) tell(backend);
   }
 
+  onWoken(listener: (backend: string, ms: number) => void): Disposable {
+    this.#wokenListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#wokenListeners.delete(listener) };
+  }
+
+  /** Says that a request has thawed what is frozen of a backend. */
+  wake(backend: string, ms: number): void {
+    for (const tell of this.#wokenListeners) tell(backend, ms);
+  }
+
   onLoad(listener: (loads: readonly Load[]) => void): Disposable {
     this.#loadListeners.add(listener);
     return { [Symbol.dispose]: () => void this.#loadListeners.delete(listener) };
@@ -120,7 +131,9 @@ export class ModelGateway implements Gateway {
 
   /** Whether an instance may still be sent requests, or has some. */
   isUsing(endpoint: string): boolean {
-    const all = [...this.backends.values()].flatMap(({ endpoints }) => endpoints);
+    const all = [...this.backends.values()].flatMap(({ endpoints, frozen = [] }) => {
+      return [...endpoints, ...frozen];
+    });
     return this.#open.has(endpoint) || all.some(({ name }) => name === endpoint);
   }
 

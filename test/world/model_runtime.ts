@@ -74,12 +74,15 @@ export class ModelRuntime implements Runtime {
     const instance = this.#instances.get(name);
     if (instance?.phase !== "ready") return;
     if (this.#isUsed(name)) this.faults.push(`${name} was frozen while the gateway used it`);
-    this.#set({ ...instance, phase: "frozen" });
+    const thaw = { path: `/frozen/${name}`, text: "THAWED" };
+    this.#set({ ...instance, phase: "frozen", thaw });
   }
 
   async thaw(name: string): Promise<void> {
     const instance = this.#instances.get(name);
-    if (instance?.phase === "frozen") this.#set({ ...instance, phase: "ready" });
+    if (instance?.phase !== "frozen") return;
+    const { thaw: _, ...rest } = instance;
+    this.#set({ ...rest, phase: "ready" });
   }
 
   async stop(name: string): Promise<void> {

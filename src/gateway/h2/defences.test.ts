@@ -22,6 +22,7 @@ before(async () => {
     chance: systemChance,
     isSettled: () => true,
     waiting: () => {},
+    woke: () => {},
   });
   instance = await Instance.start("a", (_, res) => {
     served += 1;

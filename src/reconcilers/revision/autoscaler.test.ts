@@ -43,6 +43,38 @@ test("ERR-14: a request that waits thaws what is frozen, and it is the same inst
   assert.equal(world.gateway.backends.get(BACKEND)?.endpoints.length, 1);
 });
 
+test("what the gateway may thaw it is told, and what it has thawed is said of it", async () => {
+  await using world = await serving();
+  const [before] = world.runtime.list();
+  await pass(world, 62);
+  const [frozen] = world.gateway.backends.get(BACKEND)?.frozen ?? [];
+  assert.equal(frozen?.name, before?.spec.name);
+  assert.equal(frozen?.thaw.path, world.runtime.list()[0]?.thaw?.path);
+  world.gateway.wake(BACKEND, 0.4);
+  await world.settle();
+  assert.deepEqual(seen(world).phases, ["frozen"], "who serves can wait to be looked at");
+  await pass(world, 1);
+  assert.deepEqual(seen(world), { active: "True", desired: 1, actual: 1, phases: ["ready"] });
+  assert.deepEqual(world.runtime.list(), [before]);
+  const { coldStart } = world.get(REVISION, NAME).status ?? {};
+  assert.deepEqual([coldStart?.from, coldStart?.totalMs], ["frozen", 0.4]);
+  const { endpoints, frozen: none } = world.gateway.backends.get(BACKEND) ?? {};
+  assert.deepEqual([endpoints?.length, none], [1, undefined]);
+  await pass(world, 10);
+  assert.deepEqual(seen(world).phases, ["ready"], "it has a whole window again");
+});
+
+test("what the gateway has thawed on its last way is not stopped under its requests", async () => {
+  await using world = await serving();
+  const [instance] = world.runtime.list();
+  await pass(world, 662 - 2);
+  using _open = world.gateway.begin(instance?.spec.name ?? "");
+  world.gateway.wake(BACKEND, 0.4);
+  await pass(world, 10);
+  assert.deepEqual(seen(world).phases, ["ready"]);
+  assert.deepEqual(world.runtime.faults, []);
+});
+
 test("ERR-13: a request that waits for one that is stopped starts it, and says so", async () => {
   await using world = await serving();
   await pass(world, 62);

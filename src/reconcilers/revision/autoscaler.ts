@@ -29,7 +29,17 @@ interface Entry {
   readonly scaler: Scaler;
   facts: Facts;
   /** It was asked for then while it rested, and serves nobody yet. */
-  woken?: { readonly from: "frozen" | "stopped"; readonly atMs: number } | undefined;
+  woken?: Woken | undefined;
+}
+
+interface Call {
+  readonly atMs: number;
+  /** It serves already: a worker of the gateway has thawed it, which took so long. */
+  readonly tookMs?: number;
+}
+
+interface Woken extends Call {
+  readonly from: "frozen" | "stopped";
 }
 
 /** What is known of a Revision that is awake, or was a moment ago: for metrics. */
@@ -47,6 +57,9 @@ export interface Wakings {
 
 const TICK_MS = 2000;
 
+/** Who serves already can wait a moment to be looked at: others may still need the processor. */
+const SERVES_MS = 250;
+
 /** Below this share of free memory, what is frozen is stopped. */
 const PRESSED_BELOW = 0.1;
 
@@ -62,7 +75,7 @@ export class Autoscaler {
   readonly #entries = new Map<string, Entry>();
   readonly #gauges: Gauges;
   /** Those that are asked for, and have not been looked at since. */
-  readonly #called = new Map<string, number>();
+  readonly #called = new Map<string, Call>();
   readonly #wakings = { frozen: { count: 0, ms: 0 }, stopped: { count: 0, ms: 0 } };
   #wake: (key: ObjectKey) => void = () => {};
 
@@ -77,6 +90,7 @@ export class Autoscaler {
     this.#wake = wake;
     const stack = new DisposableStack();
     stack.use(gateway.onWaiting((id) => this.activate(id)));
+    stack.use(gateway.onWoken((id, tookMs) => this.#follow(id, tookMs)));
     stack.use(gateway.onLoad((loads) => this.#take(loads)));
     let timer = this.#tickLater();
     stack.defer(() => timer[Symbol.dispose]());
@@ -103,9 +117,9 @@ export class Autoscaler {
     }
     entry.facts = facts;
     const { scaler } = entry;
-    const calledMs = this.#called.get(id);
+    const call = this.#called.get(id);
     this.#called.delete(id);
-    if (calledMs !== undefined) this.#awake(entry, calledMs);
+    if (call !== undefined) this.#awake(entry, call);
     if (settings.minScale > 0 || !settings.isToZero) scaler.activate(now, settings);
     const { plan } = scaler;
     return plan.floor === "awake" ? { ...plan, replicas: bounded(plan.replicas, settings) } : plan;
@@ -119,20 +133,17 @@ export class Autoscaler {
 
   /** A request waits for it, or a Route is about to send it some. */
   activate(id: string): void {
-    const entry = this.#entries.get(id);
-    const now = this.#options.clock.elapsed();
-    if (entry !== undefined) this.#awake(entry, now);
-    else if (!this.#called.has(id)) this.#called.set(id, now);
-    this.#wake(entry?.key ?? keyOf(id));
+    this.#call(id, { atMs: this.#options.clock.elapsed() });
+    this.#wake(keyOf(id));
   }
 
   /** From which floor it was woken and how long that took, once, when it serves again. */
   awoke(key: ObjectKey): { readonly from: "frozen" | "stopped"; readonly ms: number } | undefined {
     const entry = this.#entries.get(pathOf(key));
     if (entry?.woken === undefined) return undefined;
-    const { from, atMs } = entry.woken;
+    const { from, atMs, tookMs } = entry.woken;
     entry.woken = undefined;
-    const ms = this.#options.clock.elapsed() - atMs;
+    const ms = tookMs ?? this.#options.clock.elapsed() - atMs;
     this.#wakings[from].count += 1;
     this.#wakings[from].ms += ms;
     return { from, ms };
@@ -159,9 +170,24 @@ export class Autoscaler {
     this.#called.delete(pathOf(key));
   }
 
-  #awake(entry: Entry, atMs: number): void {
+  /** A worker has thawed it by itself, so that it serves: what we say of it follows. */
+  #follow(id: string, tookMs: number): void {
+    const { clock } = this.#options;
+    this.#call(id, { atMs: clock.elapsed(), tookMs });
+    clock.after(SERVES_MS, () => this.#wake(keyOf(id)));
+  }
+
+  #call(id: string, call: Call): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#awake(entry, call);
+    else if (!this.#called.has(id)) this.#called.set(id, call);
+  }
+
+  #awake(entry: Entry, call: Call): void {
     const { floor } = entry.scaler.plan;
-    if (floor !== "awake") entry.woken = { from: floor, atMs };
+    // What was thawed was frozen, whatever we had in mind for it.
+    const from = call.tookMs === undefined ? floor : "frozen";
+    if (floor !== "awake" && from !== "awake") entry.woken = { from, ...call };
     entry.scaler.activate(this.#options.clock.elapsed(), entry.facts.settings);
   }
 

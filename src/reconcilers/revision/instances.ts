@@ -82,21 +82,30 @@ export function podFor(revision: Revision, name: string, image: string): Draft<P
   };
 }
 
+export interface Served {
+  /** Those that serve. */
+  readonly ready: readonly Instance[];
+  /** Those that a request shall thaw. */
+  readonly frozen: readonly Instance[];
+  /** Why there are none that serve; or nothing. */
+  readonly why: string;
+}
+
 /** What the gateway is told of a Revision: where its instances are, and its limits on time. */
-export function backendFor(
-  revision: Revision,
-  serving: readonly Instance[],
-  why: string,
-): BackendSpec {
+export function backendFor(revision: Revision, { ready, frozen, why }: Served): BackendSpec {
   const { spec, metadata } = revision;
   const { timeoutSeconds = 300, containerConcurrency = 0 } = spec;
   const { responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec;
-  const endpoints = serving.flatMap(({ spec: { name }, address }) =>
+  const endpoints = ready.flatMap(({ spec: { name }, address }) =>
     address === undefined ? [] : [{ name, ...address }],
+  );
+  const asleep = frozen.flatMap(({ spec: { name }, address, thaw }) =>
+    address === undefined || thaw === undefined ? [] : [{ name, ...address, thaw }],
   );
   return {
     id: pathOf(metadata),
     endpoints,
+    ...(asleep.length > 0 && { frozen: asleep }),
     ...(endpoints.length === 0 && why !== "" && { why }),
     ...(containerOf(revision).ports?.[0]?.name === "h2c" && { protocol: "h2c" as const }),
     limits: {

@@ -93,7 +93,9 @@ async function reconcile(
   const isSaid = conditionOf(revision.status, "Active")?.status !== "True";
   if (ready.length === 0 && !isSaid) return { status, written: revision };
   const why = conditionOf(status, "Ready")?.message ?? "";
-  await parts.gateway.putBackend(backendFor(revision, ready, why));
+  const isFrozen = planned.floor === "frozen";
+  const frozen = isFrozen ? scaled.instances.filter(({ phase }) => phase === "frozen") : [];
+  await parts.gateway.putBackend(backendFor(revision, { ready, frozen, why }));
   const coldStart = coldStartOf(revision, { planned, serving: ready }, parts);
   freezeIdle(revision, scaled.instances, parts);
   const going = parts.pods.controlledBy(revision).filter(isGoing);

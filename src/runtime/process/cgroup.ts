@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { type Thawing, thaw } from "../../base/thawing.ts";
 import { isCode } from "../system_error.ts";
 import type { CgroupPlace } from "./cgroup_tree.ts";
 
@@ -71,12 +72,20 @@ export class Cgroup {
 
   /** Takes the processor from all in it; answers whether the kernel can do that here. */
   freeze(): boolean {
-    return this.#setFrozen(true);
+    const freezer = this.#freezer;
+    return freezer !== undefined && writeIfThere(freezer.path, freezer.frozen, "EACCES", "EPERM");
   }
 
   /** Gives it back. Of what is not frozen nothing happens. */
   thaw(): boolean {
-    return this.#setFrozen(false);
+    const { thawing } = this;
+    return thawing !== undefined && thaw(thawing);
+  }
+
+  /** How to give it back, where the kernel can take it. */
+  get thawing(): Thawing | undefined {
+    const freezer = this.#freezer;
+    return freezer && { path: freezer.path, text: freezer.thawed };
   }
 
   cpuNs(): number | undefined {
@@ -110,15 +119,13 @@ export class Cgroup {
     }
   }
 
-  #setFrozen(isFrozen: boolean): boolean {
+  get #freezer() {
     const old = this.places.find(({ controllers }) => controllers.includes("freezer"));
     if (old !== undefined) {
-      const state = isFrozen ? "FROZEN" : "THAWED";
-      return writeIfThere(join(old.path, "freezer.state"), state, "EACCES", "EPERM");
+      return { path: join(old.path, "freezer.state"), frozen: "FROZEN", thawed: "THAWED" };
     }
     const main = this.places.find(({ version }) => version === 2);
-    if (main === undefined) return false;
-    return writeIfThere(join(main.path, "cgroup.freeze"), isFrozen ? "1" : "0", "EACCES", "EPERM");
+    return main && { path: join(main.path, "cgroup.freeze"), frozen: "1", thawed: "0" };
   }
 
   #file(controller: string, name: string, nameV2 = name): string | undefined {

@@ -17,6 +17,7 @@ import { RevisionLogs } from "../revision_logs.ts";
 import type { Driver, Known, Run } from "../run.ts";
 import type { ExecRequest, Execution, Instance, InstanceSpec, Needs, Usage } from "../runtime.ts";
 import type { OwnRuntime } from "../runtimes.ts";
+import { Cgroup } from "./cgroup.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CompileCaches } from "./compile_cache.ts";
 import { Deaths } from "./deaths.ts";
@@ -241,8 +242,7 @@ export class ProcessRuntime implements OwnRuntime {
       begin: (beginning) => beginRun(this.#open(), beginning),
       adopt: (known) => this.#adopt(known, this.#open()),
       remove: ({ spec }) => this.#records.remove(spec.name),
-      placeOf: ({ process: leader, port }) =>
-        leader && { address: { host: "127.0.0.1", port }, pid: leader.pid },
+      placeOf,
     };
   }
 
@@ -256,6 +256,12 @@ export class ProcessRuntime implements OwnRuntime {
     note(found);
     return adoptRun(shared, { spec, run: found }, leader);
   }
+}
+
+function placeOf({ process: leader, port, cgroup, isFrozen = false }: ProcessRun) {
+  if (leader === undefined) return undefined;
+  const thaw = isFrozen ? new Cgroup(cgroup).thawing : undefined;
+  return { address: { host: "127.0.0.1", port }, pid: leader.pid, ...(thaw && { thaw }) };
 }
 
 /** The process of a run: as it is on record, or as it was started just before we could write it. */
