@@ -42,7 +42,6 @@ export const DOORS: Readonly<Record<string, string>> = {
   "reflect-metadata": "src/base/certificate.ts",
   ajv: "src/base/schema_reading.ts",
   commander: "src/cli/program.ts",
-  fastify: "src/base/http_server.ts",
   ignore: "src/base/archive.ts",
   "immutable-json-patch": "src/base/json_patch.ts",
   jose: "src/base/jwt.ts",

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer as createHttp } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { type Outlet, stream } from "./outlet.ts";
+import { makeHttpServer } from "./http_server.ts";
+import type { Outlet } from "./outlet.ts";
 
 type Write = (outlet: Outlet) => Promise<void>;
 
@@ -12,17 +11,16 @@ type Write = (outlet: Outlet) => Promise<void>;
 async function serverOf(...writes: readonly Write[]) {
   const left = [...writes];
   const thrown: unknown[] = [];
-  const server = createHttp((_request, response) => {
-    const write = left.shift() ?? (async () => {});
-    void stream(response, { code: 200, headers: {}, write }, (it) => thrown.push(it));
+  const server = makeHttpServer({
+    bodyBytesMax: 1000,
+    onUnknown: () => ({ code: 200, write: left.shift() ?? (async () => {}) }),
+    onError(it) {
+      thrown.push(it);
+      return { code: 500 };
+    },
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  const dispose = async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  return { port, thrown, [Symbol.asyncDispose]: dispose };
+  const port = await server.listen({ host: "127.0.0.1", port: 0 });
+  return { port, thrown, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 function ask(port: number, requests: string): Socket {
@@ -63,16 +61,12 @@ test("pieces of many turns come in order, to each of many readers", async () => 
 });
 
 test("a request that waits behind another on its connection is answered after it", async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
   const first: Write = async ({ send }) => {
     send("first");
-    await promise;
+    await new Promise(setImmediate);
     send("still first");
   };
-  const second: Write = async ({ send }) => {
-    send("second");
-    resolve();
-  };
+  const second: Write = async ({ send }) => send("second");
   await using server = await serverOf(first, second);
   const answer = await text(ask(server.port, GET + LAST));
   const bodies = answer.split("HTTP/1.1 200 OK").slice(1).map(bodyOf);

@@ -1,6 +1,7 @@
+import type { IncomingMessage } from "node:http";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Upgraded } from "./call.ts";
 import { every, systemClock } from "./clock.ts";
-import type { Upgraded } from "./upgrades.ts";
 
 /** A WebSocket of ours: messages of bytes, both ways. */
 export interface Wire {
@@ -36,10 +37,11 @@ export function acceptWebSocket(upgraded: Upgraded, protocol: string): Promise<W
   });
   // The library would refuse names with a slash in them, as Kubernetes has them.
   const { "sec-websocket-protocol": _, ...headers } = request.headers;
-  request.headers = headers;
+  // All that it looks at of a request of Node's.
+  const asked = { method: request.method, headers } as IncomingMessage;
   server.on("headers", (lines) => lines.push(`Sec-WebSocket-Protocol: ${protocol}`));
   return new Promise((resolve) => {
-    server.handleUpgrade(request, socket, head, (webSocket) => {
+    server.handleUpgrade(asked, socket, head, (webSocket) => {
       resolve(wireOf(webSocket, protocol));
     });
   });

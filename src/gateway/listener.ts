@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { DateLine } from "../base/h1/date_line.ts";
 import { Facts } from "../base/h1/facts.ts";
 import { Head } from "../base/h1/head.ts";
 import type { ExchangeParts } from "./exchange_parts.ts";
 import { Client } from "./h1/client.ts";
 import type { ClientParts } from "./h1/client_parts.ts";
-import { DateLine } from "./h1/compose.ts";
 import { ReadBuffers } from "./h1/read_buffers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Routing } from "./route.ts";

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { ApiError, type Reason } from "../api/error.ts";
-import { BodyTooLarge } from "../base/http_server.ts";
+import { BodyTooLarge } from "../base/http_body.ts";
 import { type Digest, type ImageStore, OciError } from "../oci/oci.ts";
 import type { Uploads } from "../server/upload_routes.ts";
 

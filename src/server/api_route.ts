@@ -1,4 +1,4 @@
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { Caller } from "./context.ts";
 
 /** One path of the API, and what answers there. */

@@ -1,16 +1,11 @@
 import { ApiError, brief, statusOf } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
 import { REVIEWS } from "../api/review.ts";
-import {
-  type Answer,
-  BadPath,
-  BodyTooLarge,
-  type Call,
-  type HttpServer,
-  makeHttpServer,
-  type TlsOptions,
-} from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
+import { BodyTooLarge } from "../base/http_body.ts";
+import { type HttpServer, makeHttpServer, type TlsOptions } from "../base/http_server.ts";
 import type { Log } from "../base/log.ts";
+import { BadPath } from "../base/routes.ts";
 import { writeYaml } from "../base/yaml.ts";
 import { type AccountTokens, accountTokenRoutes } from "./access/account_tokens.ts";
 import type { Audit } from "./access/audit.ts";

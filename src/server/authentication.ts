@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { ApiError } from "../api/error.ts";
-import type { Call } from "../base/http_server.ts";
+import type { Call } from "../base/call.ts";
 import { TokenError } from "../base/jwt.ts";
 import { type Caller, MASTERS } from "./context.ts";
 

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { ApiRoute } from "./api_route.ts";
 import { isTrue } from "./query.ts";
 

@@ -1,5 +1,5 @@
 import type { Kind } from "../api/kind.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { ApiRoute } from "./api_route.ts";
 import { formOf } from "./negotiation.ts";
 import { basePath, groupVersions, openapiIndex, openapiOf, openapiV2 } from "./openapi.ts";

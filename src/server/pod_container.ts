@@ -1,7 +1,7 @@
 import { ApiError, notFound } from "../api/error.ts";
 import type { ObjectKey } from "../api/meta.ts";
 import { POD, type Pod } from "../api/pod.ts";
-import type { Call } from "../base/http_server.ts";
+import type { Call } from "../base/call.ts";
 import type { Store } from "../store/store.ts";
 
 /** A Pod and one container of it, as the paths below a Pod name them. */

@@ -1,9 +1,8 @@
 import type { Readable, Writable } from "node:stream";
 import { ApiError, brief, statusOf } from "../api/error.ts";
 import type { ObjectKey } from "../api/meta.ts";
+import type { Answer, Call, Upgraded } from "../base/call.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Answer, Call } from "../base/http_server.ts";
-import type { Upgraded } from "../base/upgrades.ts";
 import { acceptWebSocket, offeredBy } from "../base/web_socket.ts";
 import type { ApiRoute } from "./api_route.ts";
 import type { ServerContext } from "./context.ts";

@@ -1,7 +1,7 @@
 import { ApiError, invalid, isReason } from "../api/error.ts";
 import type { ObjectKey } from "../api/meta.ts";
 import type { StatusCause } from "../api/status.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { LogLine, LogOptions } from "../base/line_log.ts";
 import type { Outlet } from "../base/outlet.ts";
 import type { ApiRoute } from "./api_route.ts";

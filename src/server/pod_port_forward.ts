@@ -1,9 +1,8 @@
 import type { Duplex } from "node:stream";
 import { ApiError } from "../api/error.ts";
 import type { ObjectKey } from "../api/meta.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call, Upgraded } from "../base/call.ts";
 import { SpdySession, type SpdyStream } from "../base/spdy.ts";
-import type { Upgraded } from "../base/upgrades.ts";
 import { acceptWebSocket, type Wire } from "../base/web_socket.ts";
 import type { ApiRoute } from "./api_route.ts";
 import type { ServerContext } from "./context.ts";

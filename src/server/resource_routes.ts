@@ -4,7 +4,7 @@ import type { Kind } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
 import { NAMESPACE } from "../api/namespace.ts";
 import type { Status } from "../api/status.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { WriteRequest } from "./admit.ts";
 import type { ApiRoute } from "./api_route.ts";
 import { applyResource } from "./apply_resource.ts";

@@ -1,7 +1,7 @@
 import type { Kind } from "../api/kind.ts";
 import type { Resource } from "../api/meta.ts";
 import { textOf } from "../api/text.ts";
-import type { Answer } from "../base/http_server.ts";
+import type { Answer } from "../base/call.ts";
 import type { Page } from "./list_page.ts";
 import type { Form } from "./negotiation.ts";
 import { type Included, partialOf, tableOf } from "./table.ts";

@@ -1,5 +1,5 @@
 import { ApiError } from "../api/error.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import { type Family, METRICS_TYPE, metricsText } from "../base/metrics.ts";
 import type { ApiRoute } from "./api_route.ts";
 

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { ApiError } from "../api/error.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { ApiRoute } from "./api_route.ts";
 
 /** Sources on their way in: archives that a Service's `varve.dev/source` can then name. */

@@ -1,5 +1,5 @@
 import type { ObjectKey } from "../api/meta.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { ApiRoute } from "./api_route.ts";
 
 /** One thing that a Revision is made of: with a message when it is not what it was. */

@@ -1,7 +1,7 @@
 import { ApiError, statusOf } from "../api/error.ts";
 import type { Resource } from "../api/meta.ts";
 import { textOf } from "../api/text.ts";
-import type { Answer, Call } from "../base/http_server.ts";
+import type { Answer, Call } from "../base/call.ts";
 import type { Outlet } from "../base/outlet.ts";
 import type { ServerContext } from "./context.ts";
 import { type Selection, selectorOf } from "./list_resources.ts";

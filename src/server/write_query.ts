@@ -1,5 +1,5 @@
 import { ApiError } from "../api/error.ts";
-import type { Call } from "../base/http_server.ts";
+import type { Call } from "../base/call.ts";
 import type { WriteRequest } from "./admit.ts";
 import { mediaType } from "./body.ts";
 import type { Caller } from "./context.ts";

@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
 import type { Transform } from "node:stream";
 import { textOf } from "../../base/h1/bytes.ts";
+import type { DateLine } from "../../base/h1/date_line.ts";
 import type { OnAnswer } from "../course.ts";
 import { removeHeader } from "../course.ts";
 import type { Asking } from "./asking.ts";
 import { type H1Answer, lastChunk } from "./channel.ts";
-import { answerText, type DateLine, informationText, upgradeText, type Way } from "./compose.ts";
+import { answerText, informationText, upgradeText, type Way } from "./compose.ts";
 import { linesOf, partsOf } from "./coursing.ts";
 
 /** Who writes answers, and is told when there is room again, and when one is whole. */

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { type Chance, seededChance, systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
+import { DateLine } from "../../base/h1/date_line.ts";
 import { Facts } from "../../base/h1/facts.ts";
 import { Head } from "../../base/h1/head.ts";
 import type { Fleet } from "../fleet.ts";
@@ -14,7 +15,6 @@ import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until 
 import { Answering } from "./answering.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
 import type { H1Answer } from "./channel.ts";
-import { DateLine } from "./compose.ts";
 import { readInto } from "./read_into.ts";
 
 const BODIES = 24;

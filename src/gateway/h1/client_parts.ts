@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
+import type { DateLine } from "../../base/h1/date_line.ts";
 import type { ExchangeParts } from "../exchange_parts.ts";
 import type { Routing } from "../route.ts";
 import type { AskingParts } from "./asking.ts";
 import type { Client } from "./client.ts";
-import type { DateLine } from "./compose.ts";
 import type { ReadBuffers } from "./read_buffers.ts";
 
 /** What all connections of clients of a worker have in common. */

@@ -1,4 +1,3 @@
-import { type Clock, dateOf } from "../../base/clock.ts";
 import { type Facts, isNamed } from "../../base/h1/facts.ts";
 import * as Field from "../../base/h1/fields.ts";
 import type { Head } from "../../base/h1/head.ts";
@@ -159,27 +158,6 @@ export function hopsOf(head: Head, seen: Pick<Hops, "client" | "host" | "proto">
     forwardedHost: values.get("x-forwarded-host"),
     forwardedProto: values.get("x-forwarded-proto"),
   };
-}
-
-/** "Date: Sun, 06 Nov 1994 08:49:37 GMT", made once a second. */
-export class DateLine {
-  readonly #clock: Clock;
-  #second = -1;
-  #line = "";
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  get(): string {
-    const now = this.#clock.now();
-    const second = Math.floor(now / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#line = `Date: ${dateOf(now).toUTCString()}\r\n`;
-    }
-    return this.#line;
-  }
 }
 
 function dropsOf(...fields: readonly number[]): Drops {

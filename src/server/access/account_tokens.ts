@@ -10,9 +10,9 @@ import {
   type ServiceAccount,
   userOfAccount,
 } from "../../api/service_account.ts";
+import type { Answer, Call } from "../../base/call.ts";
 import type { Chance } from "../../base/chance.ts";
 import { type Clock, dateOf, timestampOf } from "../../base/clock.ts";
-import type { Answer, Call } from "../../base/http_server.ts";
 import {
   type Claims,
   issuerOf,

@@ -5,7 +5,7 @@ import {
 } from "../../api/certificate_request.ts";
 import { ApiError, forbidden, invalid, notFound } from "../../api/error.ts";
 import { parse } from "../../api/kind.ts";
-import type { Answer, Call } from "../../base/http_server.ts";
+import type { Answer, Call } from "../../base/call.ts";
 import type { ApiRoute } from "../api_route.ts";
 import { readBody } from "../body.ts";
 import { type Caller, MASTERS, type ServerContext } from "../context.ts";

@@ -1,5 +1,5 @@
 import { ApiError, statusOf } from "../../api/error.ts";
-import type { Answer, Call } from "../../base/http_server.ts";
+import type { Answer, Call } from "../../base/call.ts";
 import { type Authenticator, bearerOf } from "../authentication.ts";
 import { mediaType } from "../body.ts";
 import { type Caller, isMaster, type ServerContext } from "../context.ts";

@@ -1,6 +1,6 @@
 import { ApiError } from "../../api/error.ts";
 import { accountOfUser, groupsOfAccount } from "../../api/service_account.ts";
-import type { Call } from "../../base/http_server.ts";
+import type { Call } from "../../base/call.ts";
 import { authenticated } from "../authentication.ts";
 import { type Caller, isMaster } from "../context.ts";
 import { type Access, checkAllowed } from "./access.ts";

@@ -1,5 +1,5 @@
 import { ApiError } from "../../api/error.ts";
-import type { Answer } from "../../base/http_server.ts";
+import type { Answer } from "../../base/call.ts";
 
 /** Bounds how many answers that go on, such as watches, each user has open at once. */
 export class OpenStreams {

@@ -14,7 +14,7 @@ import {
   type TokenReview,
 } from "../../api/review.ts";
 import type { StatusCause } from "../../api/status.ts";
-import type { Answer, Call } from "../../base/http_server.ts";
+import type { Answer, Call } from "../../base/call.ts";
 import { TokenError } from "../../base/jwt.ts";
 import type { ApiRoute } from "../api_route.ts";
 import type { TokenAuthenticator } from "../authentication.ts";
