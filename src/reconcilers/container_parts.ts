@@ -42,13 +42,15 @@ export function userOf({
   return Object.keys(user).length === 0 ? {} : { user };
 }
 
-/** How much it may use. */
+/** How much it may use. Whoever has a limit and no request asks for as much, as in Kubernetes. */
 export function limitsOf({ resources = {} }: Part<"resources">): Limits {
-  const { limits = {} } = resources;
+  const { limits = {}, requests = {} } = resources;
   const memory = limits["memory"] === undefined ? undefined : readQuantity(limits["memory"]);
   const cpu = limits["cpu"] === undefined ? undefined : readQuantity(limits["cpu"]);
+  const asked = requests["cpu"] === undefined ? cpu : readQuantity(requests["cpu"]);
   return {
     ...(memory !== undefined && { memoryBytes: Math.floor(memory) }),
     ...(cpu !== undefined && { cpuMillis: Math.round(cpu * 1000) }),
+    ...(asked !== undefined && { cpuShares: Math.max(2, Math.floor(asked * 1024)) }),
   };
 }

@@ -43,6 +43,8 @@ export interface Limits {
   readonly memoryBytes?: number;
   /** Thousandths of a core. */
   readonly cpuMillis?: number;
+  /** Its part when processors are short, beside the parts of others; 1024 for a whole core. */
+  readonly cpuShares?: number;
 }
 
 /** A directory of an instance: with these files, or else empty at first and its to write. */

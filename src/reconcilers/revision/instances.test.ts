@@ -27,7 +27,7 @@ test("an instance is told what the template says, and what it is an instance of"
         { name: "GREETING", value: "hello $(NAME)" },
       ],
       ports: [{ name: "h2c", containerPort: 9000 }],
-      resources: { limits: { memory: "64Mi", cpu: "500m" } },
+      resources: { requests: { cpu: "250m" }, limits: { memory: "64Mi", cpu: "500m" } },
       securityContext: { runAsUser: 1000 },
       readinessProbe: { httpGet: { path: "/ready" } },
     },
@@ -48,7 +48,7 @@ test("an instance is told what the template says, and what it is an instance of"
     port: 9000,
     protocol: "h2c",
     readiness: { httpGet: { path: "/ready" }, successThreshold: 1 },
-    limits: { memoryBytes: 64 * 1024 * 1024, cpuMillis: 500 },
+    limits: { memoryBytes: 64 * 1024 * 1024, cpuMillis: 500, cpuShares: 256 },
     user: { uid: 1000 },
     graceMs: 10_000,
   });

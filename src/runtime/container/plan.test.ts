@@ -44,9 +44,10 @@ test("where its address cannot be reached, its port is one of 127.0.0.1", () => 
 });
 
 test("limits are those asked for, and as much swap again is not given", () => {
-  const { HostConfig } = plan({ limits: { memoryBytes: 1000, cpuMillis: 250 } });
-  const { Memory, MemorySwap, NanoCpus, PidsLimit } = HostConfig;
-  assert.deepEqual([Memory, MemorySwap, NanoCpus, PidsLimit], [1000, 1000, 250_000_000, 99]);
+  const { HostConfig } = plan({ limits: { memoryBytes: 1000, cpuMillis: 250, cpuShares: 128 } });
+  const { Memory, MemorySwap, NanoCpus, CpuShares, PidsLimit } = HostConfig;
+  assert.deepEqual([Memory, MemorySwap, PidsLimit], [1000, 1000, 99]);
+  assert.deepEqual([NanoCpus, CpuShares], [250_000_000, 128]);
 });
 
 const USERS = [

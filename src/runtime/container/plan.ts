@@ -20,7 +20,7 @@ interface InstanceSurroundings extends Surroundings {
 
 /** What instances and the steps of builds say alike. */
 type Asked = Pick<InstanceSpec, "command" | "args" | "env" | "workingDir" | "user" | "security"> & {
-  readonly limits: Pick<InstanceSpec["limits"], "memoryBytes" | "cpuMillis">;
+  readonly limits: Pick<InstanceSpec["limits"], "memoryBytes" | "cpuMillis" | "cpuShares">;
 };
 
 /** What the engine is told to create. Throws `NotStarted` when there is nothing to run. */
@@ -48,7 +48,7 @@ export function containerOf(
 ) {
   const { config = {} } = image;
   const { limits, workingDir, security = {} } = asked;
-  const { memoryBytes, cpuMillis } = limits;
+  const { memoryBytes, cpuMillis, cpuShares } = limits;
   const env = { ...variablesOf(config.Env), ...asked.env };
   const [file, ...args] = commandOf(asked, config, env);
   const user = userOf(asked, config.User ?? "");
@@ -70,6 +70,7 @@ export function containerOf(
       // As much swap again would make a limit of twice its size.
       ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
       ...(cpuMillis !== undefined && { NanoCpus: cpuMillis * 1_000_000 }),
+      ...(cpuShares !== undefined && { CpuShares: cpuShares }),
       PidsLimit: around.pidsMax,
       Mounts: around.mounts,
       LogConfig: {

@@ -27,7 +27,6 @@ export interface Made {
   readonly caveats: readonly string[];
 }
 
-type Controller = keyof typeof SETTINGS;
 type Setting = readonly [need: "must" | "may", file: string, value: string];
 
 const PERIOD_US = 100_000;
@@ -58,7 +57,8 @@ export class Cgroups {
       ...this.#limit(places, "memory", limits.memoryBytes),
       ...this.#limit(places, "cpu", limits.cpuMillis),
     ];
-    // Nobody asked for this one, so nobody misses it.
+    // A share is no promise, and nobody asked for the other, so nobody misses them.
+    this.#limit(places, "share", limits.cpuShares);
     this.#limit(places, "pids", limits.pidsMax);
     return places.length === 0 ? { caveats } : { cgroup: new Cgroup(places), caveats };
   }
@@ -94,14 +94,15 @@ export class Cgroups {
 
   #limit(
     places: readonly CgroupPlace[],
-    controller: Controller,
+    kind: keyof typeof SETTINGS,
     limit: number | undefined,
   ): readonly string[] {
     if (limit === undefined) return [];
-    const say = (why: string) => [`the ${controller} limit is not enforced: ${why}`];
+    const controller = kind === "share" ? "cpu" : kind;
+    const say = (why: string) => [`the ${kind} limit is not enforced: ${why}`];
     const place = places.find(({ controllers }) => controllers.includes(controller));
     if (place === undefined) return say(this.#refusal(controller));
-    for (const [need, file, value] of SETTINGS[controller](limit, place.version)) {
+    for (const [need, file, value] of SETTINGS[kind](limit, place.version)) {
       try {
         writeFileSync(join(place.path, file), value);
       } catch (thrown) {
@@ -143,8 +144,19 @@ function cpuSettings(limit: number, version: 1 | 2): readonly Setting[] {
   ];
 }
 
+/** The weight is what Kubernetes makes of such shares. */
+function shareSettings(shares: number, version: 1 | 2): readonly Setting[] {
+  if (version === 1) return [["must", "cpu.shares", String(shares)]];
+  return [["must", "cpu.weight", String(Math.floor(((shares - 2) * 9999) / 262_142) + 1)]];
+}
+
 function pidsSettings(limit: number): readonly Setting[] {
   return [["must", "pids.max", String(limit)]];
 }
 
-const SETTINGS = { memory: memorySettings, cpu: cpuSettings, pids: pidsSettings };
+const SETTINGS = {
+  memory: memorySettings,
+  cpu: cpuSettings,
+  share: shareSettings,
+  pids: pidsSettings,
+};

@@ -49,7 +49,7 @@ test("an instance that needs more memory than its limit is ended, and that is sa
 test("the limits are where the kernel reads them, for all that the instance starts", async (t) => {
   await using bed = await ProcessBed.make(TOOLS);
   await using runtime = await bed.open({ pidsMax: 77 });
-  const limits = { memoryBytes: 200 * MEGABYTE, cpuMillis: 250 };
+  const limits = { memoryBytes: 200 * MEGABYTE, cpuMillis: 250, cpuShares: 128 };
   await runtime.run(specOf(bed.app, { limits }));
   const instance = await untilReady(runtime, NAME);
   if (lacks(t, instance)) return;
@@ -57,6 +57,7 @@ test("the limits are where the kernel reads them, for all that the instance star
   assert.equal(found("memory.limit_in_bytes", "memory.max"), String(200 * MEGABYTE));
   assert.equal(found("pids.max", "pids.max"), "77");
   assert.match(found("cpu.cfs_quota_us", "cpu.max"), /^25000( 100000)?$/);
+  assert.match(found("cpu.shares", "cpu.weight"), /^(128|5)$/);
   const usage = await runtime.usage(NAME);
   assert(usage !== undefined && usage.memoryBytes < 200 * MEGABYTE);
 });
@@ -106,12 +107,13 @@ test("in version 2, children are given the controllers, and their limits", async
   for (const at of ["", "ours"]) writeFileSync(join(root, at, "cgroup.subtree_control"), "\n");
   const cgroups = new Cgroups({ name: "ours", root, clock: systemClock });
   cgroups.start();
-  const limits = { memoryBytes: 64 * MEGABYTE, cpuMillis: 1500, pidsMax: 10 };
+  const limits = { memoryBytes: 64 * MEGABYTE, cpuMillis: 1500, cpuShares: 1024, pidsMax: 10 };
   assert.deepEqual(cgroups.make("one.0", limits).caveats, []);
   const read = (path: string) => readFileSync(join(root, path), "utf8");
   assert.equal(read("cgroup.subtree_control"), "+cpu +memory +pids");
   assert.equal(read("ours/cgroup.subtree_control"), "+cpu +memory +pids");
   const names = ["memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "pids.max"];
+  assert.equal(read("ours/one.0/cpu.weight"), "39");
   const values = names.map((name) => read(join("ours/one.0", name)));
   assert.deepEqual(values, [String(64 * MEGABYTE), "0", "1", "150000 100000", "10"]);
 });
