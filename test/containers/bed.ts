@@ -21,8 +21,10 @@ import type { OwnEngine } from "./engine.ts";
 /** The first process of a container ends by a signal only when it says so. */
 const APP = `process.on("SIGTERM", () => process.exit(143));\n${TEST_APP}`;
 
-/** Paths in an image, and what is there; a file of this machine by `from`. */
-export type Files = Readonly<Record<string, string | { readonly from: string }>>;
+/** Paths in an image, and what is there: a text, a file of this machine, or a directory. */
+export type Files = Readonly<Record<string, File>>;
+
+type File = string | { readonly from: string } | { readonly directoryMode: number };
 
 /** The programs of Node for an image made from nothing: itself, and the libraries it asks for. */
 export function nodeFiles(): Files {
@@ -36,6 +38,9 @@ export function nodeFiles(): Files {
 async function tarOf(files: Files): Promise<Buffer> {
   const headOf = await tarHeads();
   const blocks = Object.entries(files).flatMap(([path, file]) => {
+    if (typeof file === "object" && "directoryMode" in file) {
+      return headOf({ path, type: "directory", mode: file.directoryMode, bytes: 0 });
+    }
     const content = typeof file === "string" ? Buffer.from(file) : readFileSync(file.from);
     const head = headOf({ path, type: "file", mode: 0o755, bytes: content.length });
     return [head, content, tarPadding(content.length)];

@@ -1,10 +1,13 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { makeTestImage } from "../../src/oci/test_image.ts";
 import type { TestRegistry } from "../../src/oci/test_registry.ts";
+import { makeImage } from "../containers/bed.ts";
 
 /*
  * What the suite's images do, told in Node: the same words and the same manners, on the port that
  * PORT names. The published ones are Go programs that listen on 8080 whatever PORT says, which only
- * works where each instance has a network of its own: they wait for the container runtime.
+ * works where each instance has a network of its own: in containers.
  */
 const SERVE = `
   import { createServer } from "node:http";
@@ -46,11 +49,39 @@ const IMAGES: Readonly<Record<string, string>> = {
   });`,
 };
 
-export async function addImages(registry: TestRegistry): Promise<void> {
+/** The suite's images in our words, for the process runtime. */
+export async function addStandIns(registry: TestRegistry): Promise<void> {
   for (const [name, act] of Object.entries(IMAGES)) {
     const config = { Cmd: ["node", "app.mjs"], Labels: { "varve.dev/runtime": "process" } };
     const layers = [{ "app.mjs": `${SERVE}${act}` }];
     const architecture = process.arch === "x64" ? "amd64" : process.arch;
     registry.add(`${name}:latest`, await makeTestImage({ layers, config, architecture }));
   }
+}
+
+/** What the suite's base image has beside the program. */
+const BASE = {
+  tmp: { directoryMode: 0o1777 },
+  "home/nonroot": { directoryMode: 0o700 },
+  "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532::/home/nonroot:/no\n",
+  "etc/group": "root:x:0:\nnonroot:x:65532:\n",
+};
+
+/** The suite's own programs, each in an image as `ko` would make it. */
+export async function addPublished(registry: TestRegistry, directory: string): Promise<void> {
+  for (const name of readdirSync(directory)) {
+    const program = `ko-app/${name}`;
+    const files = { ...BASE, [program]: { from: join(directory, name) } };
+    const config = {
+      ...{ Entrypoint: [`/${program}`], User: "65532", WorkingDir: "/home/nonroot" },
+      Env: ["PATH=/usr/local/bin:/usr/bin:/bin:/ko-app"],
+    };
+    registry.add(`${name}:latest`, await makeImage({ files, config, hasNode: false }));
+  }
+}
+
+/** Where the programs are, beside a suite that has them. */
+export function publishedImagesOf(suite: string): string | undefined {
+  const directory = join(suite, "..", "images");
+  return existsSync(directory) ? directory : undefined;
 }

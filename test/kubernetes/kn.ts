@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { TestRegistry } from "../../src/oci/test_registry.ts";
 import { VarveProcess } from "../support/varve_process.ts";
-import { addImages } from "./conformance_images.ts";
+import { addStandIns } from "./conformance_images.ts";
 
 const KN = process.env["VARVE_TEST_KN"] ?? "kn";
 const FOUND = spawnSync(KN, ["version"], { encoding: "utf8" }).status === 0;
@@ -20,7 +20,7 @@ const registry = new TestRegistry();
 before(async () => {
   if (!FOUND) return;
   await registry.start();
-  await addImages(registry);
+  await addStandIns(registry);
   varve = await VarveProcess.start();
 });
 after(async () => {
