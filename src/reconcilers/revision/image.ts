@@ -145,9 +145,9 @@ export function fetchAgain(revision: Revision, deps: ImageDeps): ImageOutcome {
 
 function fetch(image: string, revision: Revision, deps: ImageDeps): ImageOutcome {
   const credentials = credentialsFor(image, pullerOf(revision), deps.secrets);
-  const outcome = deps.pulls.ask(revision.metadata.uid, {
+  const outcome = deps.pulls.ask(pathOf(revision.metadata), {
     act: () => deps.registry.pull(image, { ...(credentials && { credentials }) }),
-    about: JSON.stringify([image, credentials]),
+    about: JSON.stringify([image, credentials, revision.metadata.uid]),
   });
   if (outcome === "running") {
     // What was found to be missing is missing until it is here.

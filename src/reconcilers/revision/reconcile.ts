@@ -147,7 +147,7 @@ async function finalize(revision: Revision, parts: RevisionParts): Promise<Final
   if (names.some((name) => runtime.get(name) !== undefined)) return { againAfterMs: GONE_MS };
   await builder.forget(id);
   await runtime.dropLogs(id);
-  parts.pulls.forget(revision.metadata.uid);
+  parts.pulls.forget(id);
   return CLEARED;
 }
 

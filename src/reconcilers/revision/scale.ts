@@ -142,7 +142,7 @@ async function whyUnfit(
     const { condition, againAfterMs = 0 } = fetchAgain(revision, parts);
     if (condition === undefined) {
       // It was brought back before, and has been lost once more.
-      parts.pulls.forget(revision.metadata.uid);
+      parts.pulls.forget(pathOf(revision.metadata));
       throw thrown;
     }
     return { hindrance: as(AVAILABLE, condition), againAfterMs };
