@@ -133,10 +133,12 @@ function titleOf(metadata: unknown): string {
   return [name, generateName].find((it) => typeof it === "string" && it !== "")?.toString() ?? "";
 }
 
+const WRITABLE: ReadonlySet<string> = new Set(Object.keys(draftMeta.properties));
+
 /** Without what only the server may say: it is sent along, and means nothing. */
 function writable(metadata: DraftMeta): DraftMeta {
-  const fields = Object.keys(draftMeta.properties);
-  return Object.fromEntries(Object.entries(metadata).filter(([key]) => fields.includes(key)));
+  if (Object.keys(metadata).every((key) => WRITABLE.has(key))) return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => WRITABLE.has(key)));
 }
 
 /** What a field selector may ask for in this kind. */

@@ -38,8 +38,14 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
   const { kind, stored, caller, unknown, context } = admission;
   const writing = { stored, user: caller.user, now: context.clock.timestamp() };
   const prepared = kind.prepare?.(draft, writing) ?? draft;
-  const limits = limitsOf(context.store);
-  const checked = kind.validate?.(prepared, { stored, unknown, limits }) ?? [];
+  const check = {
+    ...{ stored, unknown },
+    // Most kinds do not ask.
+    get limits() {
+      return limitsOf(context.store);
+    },
+  };
+  const checked = kind.validate?.(prepared, check) ?? [];
   const violations = [...checkMeta(kind, prepared.metadata), ...checked];
   const { name = draft.metadata.generateName ?? "" } = draft.metadata;
   if (violations.length > 0) {

@@ -95,8 +95,12 @@ export function makeApiServer(deps: ApiServerDeps): HttpServer {
   for (const path of ["/healthz", "/livez", "/readyz"])
     server.route("GET", path, () => health(deps));
   for (const { method, path, handle, isStreamed = false } of routesOf(deps)) {
-    const handler = async (call: Call) =>
-      inWantedType(await gate.pass(call, (caller) => handle(call, caller)), call);
+    const handler = (call: Call) => {
+      const answer = gate.pass(call, (caller) => handle(call, caller));
+      // At once where it can be: each wait costs a turn of its own.
+      if (!(answer instanceof Promise)) return inWantedType(answer, call);
+      return answer.then((it) => inWantedType(it, call));
+    };
     server.route(method, path, handler, { isStreamed });
   }
   return server;

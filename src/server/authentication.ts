@@ -29,14 +29,24 @@ export function authenticated(caller: Caller): Caller {
 /** Asks one after the other, until one knows who it is. */
 export function firstOf(authenticators: readonly Authenticator[]): Authenticator {
   return {
-    async callerOf(credentials) {
-      for (const each of authenticators) {
-        const caller = await each.callerOf(credentials);
+    callerOf(credentials) {
+      for (const [at, each] of authenticators.entries()) {
+        const caller = each.callerOf(credentials);
+        if (caller instanceof Promise)
+          return orNext(caller, authenticators.slice(at + 1), credentials);
         if (caller !== undefined) return caller;
       }
       return undefined;
     },
   };
+}
+
+async function orNext(
+  knowing: Promise<Caller | undefined>,
+  others: readonly Authenticator[],
+  credentials: Credentials,
+): Promise<Caller | undefined> {
+  return (await knowing) ?? (await firstOf(others).callerOf(credentials));
 }
 
 /** Whose a token is, and for which audiences it is good. */

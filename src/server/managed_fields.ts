@@ -208,6 +208,7 @@ function sharedForm(form: unknown): unknown {
 const UPDATERS_MAX = 10;
 
 function sorted(entries: Entries): Entries {
+  if (entries.length < 2) return entries;
   const updaters = entries.filter(({ operation }) => operation === "Update");
   const excess = updaters.length - UPDATERS_MAX;
   const all =

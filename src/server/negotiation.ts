@@ -22,7 +22,25 @@ export function isYamlWanted(accept = ""): boolean {
 const JSON_RANGES: ReadonlySet<string> = new Set(["", "*/*", "application/*", "application/json"]);
 const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "application/x-yaml"]);
 
-function pickedOf(accept: string): { readonly form: Form; readonly isYaml: boolean } | undefined {
+interface Picked {
+  readonly form: Form;
+  readonly isYaml: boolean;
+}
+
+/** What was picked of headers before: a client sends the same with every request. */
+const known = new Map<string, Picked | undefined>();
+const KNOWN_MAX = 256;
+const KNOWN_CHARS_MAX = 512;
+
+function pickedOf(accept: string): Picked | undefined {
+  if (known.has(accept)) return known.get(accept);
+  const picked = pick(accept);
+  if (known.size >= KNOWN_MAX) known.clear();
+  if (accept.length <= KNOWN_CHARS_MAX) known.set(accept, picked);
+  return picked;
+}
+
+function pick(accept: string): Picked | undefined {
   const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim()));
   for (const [type = "", ...parameters] of ranges) {
     const isYaml = YAML_TYPES.has(type.toLowerCase());

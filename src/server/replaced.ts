@@ -68,8 +68,8 @@ function withoutAbsent<T extends object>(value: T): Partial<T> {
 
 /** No labels, no annotations, no finalizers: absent and empty are one. */
 export function withoutEmpty(metadata: object): object {
-  const entries = Object.entries(metadata).filter(
-    ([, value]) => typeof value !== "object" || Object.keys(value).length > 0,
-  );
-  return Object.fromEntries(entries);
+  const isSaid = (value: unknown) =>
+    typeof value !== "object" || value === null || Object.keys(value).length > 0;
+  if (Object.values(metadata).every(isSaid)) return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => isSaid(value)));
 }

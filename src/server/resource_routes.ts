@@ -8,7 +8,7 @@ import type { Answer, Call } from "../base/call.ts";
 import type { WriteRequest } from "./admit.ts";
 import type { ApiRoute } from "./api_route.ts";
 import { applyResource } from "./apply_resource.ts";
-import { readBody, repeatedIn } from "./body.ts";
+import { readBody, readSent } from "./body.ts";
 import type { Caller, ServerContext } from "./context.ts";
 import { createResource } from "./create_resource.ts";
 import { type Deletion, deleteResource } from "./delete_resource.ts";
@@ -210,7 +210,8 @@ class Endpoint {
 
 /** What the caller sent, and what of it stands there more than once. */
 function sentIn({ headers, body }: Call): { body: unknown; repeated: readonly string[] } {
-  return { body: readBody(headers, body), repeated: repeatedIn(headers, body) };
+  const { value, repeated } = readSent(headers, body);
+  return { body: value, repeated };
 }
 
 function noApply(): ApiError {

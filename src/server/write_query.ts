@@ -50,8 +50,16 @@ function managerOf({ query, headers }: Call): string {
   throw new ApiError("BadRequest", "fieldManager: Invalid value: should only have printable ones");
 }
 
+let last = { userAgent: "", program: "unknown" };
+
 /** "kubectl/v1.32.4 (linux/amd64)" is "kubectl", as Kubernetes has it. */
 function programIn(userAgent = ""): string {
+  // Requests of one program come in a row.
+  if (userAgent !== last.userAgent) last = { userAgent, program: programOf(userAgent) };
+  return last.program;
+}
+
+function programOf(userAgent: string): string {
   const [program = ""] = userAgent.split("/");
   const plain = program.replaceAll(/[^\x20-\x7e]/g, "").trim();
   return plain === "" ? "unknown" : plain.slice(0, MANAGER_CHARS_MAX);

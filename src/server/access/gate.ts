@@ -41,6 +41,8 @@ interface Passing {
   decision: AuditEntry["decision"];
 }
 
+type Known = Pick<Passing, "id"> & { readonly caller: Caller };
+
 /**
  * Where every request comes in: finds out who it is, whether they may, and how often they have;
  * and writes down what came of it. Before the body is read, so that nobody unknown can send one.
@@ -60,31 +62,30 @@ export class Gate {
     this.#streams = new OpenStreams(deps.streamsPerUser ?? 0);
   }
 
-  /** Lets a request in, or throws the refusal. */
-  async admit(call: Call): Promise<void> {
+  /** Lets a request in, or throws the refusal: at once, when it can be said at once who it is. */
+  admit(call: Call): Promise<void> | void {
     if (this.#deps.isPublic(call.path)) return;
     const passing = this.#begin(call);
     try {
-      await this.#check(call, passing);
+      const caller = this.#deps.authenticator.callerOf(call);
+      if (caller instanceof Promise) return this.#admitAfter(caller, call, passing);
+      this.#check(caller, call, passing);
     } catch (thrown) {
-      const { code, reason } = statusOf(thrown);
-      this.#end(call, { code, reason });
-      throw thrown;
+      throw this.#refused(thrown, call, passing);
     }
   }
 
   /** Answers a request that was let in, as whoever sent it, and notes the outcome. */
-  async pass(call: Call, act: (caller: Caller) => Answer | Promise<Answer>): Promise<Answer> {
-    if (this.#deps.isPublic(call.path)) return await act(ANONYMOUS);
+  pass(call: Call, act: (caller: Caller) => Answer | Promise<Answer>): Answer | Promise<Answer> {
+    if (this.#deps.isPublic(call.path)) return act(ANONYMOUS);
     const passing = this.#passing.get(call);
-    if (passing?.caller === undefined) throw unauthorized();
+    const caller = passing?.caller;
+    if (passing === undefined || caller === undefined) throw unauthorized();
     try {
-      const { caller } = passing;
-      const whole = await act(caller);
-      const answer = isMaster(caller) ? whole : this.#streams.counted(caller.user, whole);
-      this.#end(call, { code: answer.code, reason: undefined });
-      const headers = { ...answer.headers, "audit-id": passing.id };
-      return { ...answer, headers };
+      const answer = act(caller);
+      if (answer instanceof Promise)
+        return this.#passAfter(answer, call, { id: passing.id, caller });
+      return this.#passed(answer, call, { id: passing.id, caller });
     } catch (thrown) {
       this.failed(call, thrown);
       throw thrown;
@@ -95,6 +96,22 @@ export class Gate {
   failed(call: Call, thrown: unknown): void {
     const { code, reason } = statusOf(thrown);
     this.#end(call, { code, reason });
+  }
+
+  async #passAfter(answering: Promise<Answer>, call: Call, passing: Known): Promise<Answer> {
+    try {
+      return this.#passed(await answering, call, passing);
+    } catch (thrown) {
+      this.failed(call, thrown);
+      throw thrown;
+    }
+  }
+
+  /** Throws when the answer would go on, and too many of theirs do. */
+  #passed(whole: Answer, call: Call, { id, caller }: Known): Answer {
+    const answer = isMaster(caller) ? whole : this.#streams.counted(caller.user, whole);
+    this.#end(call, { code: answer.code, reason: undefined });
+    return { ...answer, headers: { ...answer.headers, "audit-id": id } };
   }
 
   #begin(call: Call): Passing {
@@ -110,9 +127,34 @@ export class Gate {
     return passing;
   }
 
-  async #check(call: Call, passing: Passing): Promise<void> {
+  async #admitAfter(
+    knowing: Promise<Caller | undefined>,
+    call: Call,
+    passing: Passing,
+  ): Promise<void> {
+    try {
+      this.#check(await knowing, call, passing);
+    } catch (thrown) {
+      throw this.#refused(thrown, call, passing);
+    }
+  }
+
+  /** What to throw: who is not known, and has failed to be too often, is told to wait. */
+  #refused(thrown: unknown, call: Call, passing: Passing): unknown {
+    let told = thrown;
+    try {
+      if (passing.caller === undefined) this.#failures.take(call.address);
+    } catch (tooMany) {
+      told = tooMany;
+    }
+    this.failed(call, told);
+    return told;
+  }
+
+  /** Throws unless the caller is known, and may. */
+  #check(caller: Caller | undefined, call: Call, passing: Passing): void {
     const { access } = this.#deps.context;
-    const caller = await this.#callerOf(call);
+    if (caller === undefined) throw nobody(call);
     passing.caller = caller;
     passing.decision = "limited";
     if (!isMaster(caller)) this.#rates.take(caller.user);
@@ -125,21 +167,6 @@ export class Gate {
     checkAllowed(access, acting, passing.asked);
     this.#checkApply(call, acting, passing.asked);
     passing.decision = "allow";
-  }
-
-  async #callerOf(call: Call): Promise<Caller> {
-    const { authenticator } = this.#deps;
-    try {
-      const known = authenticator.callerOf(call);
-      const caller = known instanceof Promise ? await known : known;
-      if (caller !== undefined) return caller;
-    } catch (thrown) {
-      this.#failures.take(call.address);
-      throw thrown;
-    }
-    this.#failures.take(call.address);
-    const isSaid = bearerOf(call.headers.authorization) !== undefined;
-    throw isSaid ? unknownToken() : unauthorized();
   }
 
   /** Who applies what is not there makes it. */
@@ -163,6 +190,11 @@ export class Gate {
     const tookMs = context.clock.elapsed() - startMs;
     audit?.({ ...rest, caller, impersonator, address: call.address, code, reason, tookMs });
   }
+}
+
+/** Who has shown nothing, or nothing that is known here. */
+function nobody({ headers }: Call): ApiError {
+  return bearerOf(headers.authorization) === undefined ? unauthorized() : unknownToken();
 }
 
 function unknownToken(): ApiError {
