@@ -1,4 +1,7 @@
-/** What is looked for in an input: that it is read, both ways, without a throw, and as Node does. */
+/**
+ * What is looked for in an input: that it is read, as a request and as an answer, without a throw,
+ * and as Node reads it.
+ */
 import type { Chance } from "../../src/base/chance.ts";
 import { Facts } from "../../src/base/h1/facts.ts";
 import { Framing } from "../../src/base/h1/framing.ts";
