@@ -48,6 +48,11 @@ export class Deadlines {
     for (let place = 0; place < 4; place += 1) this.#at[place] = Infinity;
   }
 
+  /** All of them, and the timer goes on for whoever uses it next. */
+  forget(): void {
+    this.#at.fill(Infinity);
+  }
+
   clearAll(): void {
     this.#at.fill(Infinity);
     this.#timer?.[Symbol.dispose]();

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Clients } from "./clients.ts";
 import { PREFACE, upgrade, upgradeFrame } from "./h2/upgrade.ts";
 import { LIMITS } from "./limits.ts";
-import { putBack, Undecided } from "./undecided.ts";
+import { Undecided } from "./undecided.ts";
 
 export interface Address {
   readonly host: string;
@@ -65,14 +65,11 @@ export class Front {
       const known = Math.min(bytes.length, TELLING_BYTES);
       if (bytes.compare(PREFACE, 0, known, 0, known) === 0) {
         if (known < TELLING_BYTES) return undefined;
-        return () => {
-          putBack(socket, bytes);
-          h2.take(socket);
-        };
+        return () => h2.take(socket, bytes);
       }
       const request = upgradeFrame(bytes);
       if (request === undefined) return () => h1.take(socket, bytes);
-      return () => upgrade(socket, request, { clock, done: () => h2.take(socket) });
+      return () => upgrade(socket, request, { clock, done: (first) => h2.take(socket, first) });
     });
   }
 }

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerHeaders, type RequestHead, requestHeaders, trailersOf } from "./head.ts";
+import { Facts } from "../base/h1/facts.ts";
+import { Head } from "../base/h1/head.ts";
+import { askingOf, isProblem, Seen } from "./h1/asking.ts";
+import { Field, nameOf } from "./h2/field.ts";
+import { MALFORMED, readRequestHead } from "./h2/request_head.ts";
+import { answerHeaders, trailersOf } from "./head.ts";
+import { LIMITS } from "./limits.ts";
+import { isRefusal } from "./request.ts";
 
 interface RequestCase {
   readonly title: string;
   readonly sent: Readonly<Record<string, string>>;
-  readonly head?: Partial<RequestHead>;
+  readonly method?: string;
   readonly client?: string;
   /** What must be there, or with `undefined` must not. */
   readonly got: Readonly<Record<string, string | undefined>>;
@@ -108,7 +115,7 @@ const CASES: readonly RequestCase[] = [
   {
     title: "a client that takes trailers may get them, and may send them in chunks",
     sent: { TE: "trailers, deflate", Trailer: "X-Sum", "Transfer-Encoding": "chunked" },
-    head: { isChunked: true, hasBody: true, method: "POST" },
+    method: "POST",
     got: {
       Connection: "TE, keep-alive",
       TE: "trailers",
@@ -120,27 +127,54 @@ const CASES: readonly RequestCase[] = [
   {
     title: "a method that may have a body says when it has none",
     sent: { Trailer: "X-Sum" },
-    head: { method: "POST" },
+    method: "POST",
     got: { "Content-Length": "0", Trailer: undefined },
   },
   {
     title: "an upgrade is asked for anew",
     sent: { Connection: "keep-alive, Upgrade", Upgrade: "websocket", "Sec-WebSocket-Key": "k" },
-    head: { upgrade: "websocket" },
     got: { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Key": "k" },
   },
 ];
 
-for (const { title, sent, head, client = "192.0.2.9", got } of CASES) {
+const AUTHORITY = "Hello.localhost:8080";
+/** In HTTP/2, a request with one of these is none. */
+const OF_HTTP1 = ["Connection", "TE", "Transfer-Encoding"];
+
+for (const { title, sent, method = "GET", client = "192.0.2.9", got } of CASES) {
   test(`request headers: ${title}`, () => {
-    const rawHeaders = ["Host", "ignored", ...Object.entries(sent).flat()];
-    const plain = { method: "GET", target: "/", authority: "Hello.localhost:8080" };
-    const none = { hasBody: false, isChunked: false, upgrade: undefined };
-    const flat = requestHeaders({ ...plain, ...none, ...head, rawHeaders }, client);
+    const seen = new Seen(client, false);
     const names = Object.keys(got);
-    const found = names.map((name) => [name, only(flat, name)]);
-    assert.deepEqual(Object.fromEntries(found), got);
+    const pick = (flat: readonly string[]) =>
+      Object.fromEntries(names.map((name) => [name, only(flat, name)]));
+    assert.deepEqual(pick(plainHeaders(method, sent, seen)), got);
+    if (OF_HTTP1.some((name) => sent[name] !== undefined)) return;
+    assert.deepEqual(pick(streamHeaders(method, sent, seen)), got);
   });
+}
+
+type Sent = RequestCase["sent"];
+
+/** What an instance gets of a request of HTTP/1.1. */
+function plainHeaders(method: string, sent: Sent, seen: Seen): readonly string[] {
+  const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`);
+  const text = `${method} / HTTP/1.1\r\nHost: ${AUTHORITY}\r\n${lines.join("")}\r\n`;
+  const parts = { head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) };
+  assert(parts.head.readRequest(Buffer.from(text), 0, text.length) > 0);
+  const asking = askingOf(parts, seen);
+  assert(!isProblem(asking));
+  return asking.headers();
+}
+
+/** The same of one of HTTP/2. */
+function streamHeaders(method: string, sent: Sent, seen: Seen): readonly string[] {
+  const pseudo = { ":method": method, ":path": "/", ":scheme": "http", ":authority": AUTHORITY };
+  const fields = Object.entries({ ...pseudo, ...sent }).map(([name, value]) => {
+    return new Field(nameOf(name.toLowerCase()), value, false);
+  });
+  const asking = readRequestHead(fields, false, seen);
+  assert(asking !== MALFORMED && !isRefusal(asking));
+  return asking.headers();
 }
 
 test("answer headers: repeated ones stay, those of the connection go, the revision is ours", () => {

@@ -103,7 +103,7 @@ const ROWS = {
   h2SessionMegabytesMax: [
     16,
     { least: 1, most: 10_000 },
-    "megabytes that Node may hold for one connection of HTTP/2",
+    "megabytes that may wait for one client or instance of HTTP/2 that takes nothing",
   ],
   h2ResetsMax: [200, count, "streams that a client may take back at once"],
   h2ResetsPerSecond: [50, count, "streams that a client may take back in a second, beyond those"],
@@ -114,7 +114,7 @@ const ROWS = {
   h2InvalidFramesMax: [
     100,
     count,
-    "frames that mean nothing, such as empty DATA, of one connection",
+    "frames of one connection that mean nothing, such as empty DATA, or that end their stream",
   ],
   h2RejectedStreamsMax: [100, count, "streams refused, of one connection"],
   h2InstanceStreamsMax: [

@@ -1,11 +1,4 @@
-import type { RequestHead } from "./head.ts";
 import type { Refusal } from "./refusal.ts";
-
-/** A request that may be forwarded, and the host that decides where to. */
-export interface Inbound extends RequestHead {
-  /** In lower case, without the port. */
-  readonly host: string;
-}
 
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])$/;
 const PORT = /:\d{0,5}$/;

@@ -4,7 +4,7 @@ import type { Head } from "../../base/h1/head.ts";
 import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import type { Outgoing } from "../caller.ts";
 import { hostOf } from "../request.ts";
-import { forwardedText, hopsOf, requestText } from "./compose.ts";
+import { forwardedText, hopsOf, requestText, saidOf } from "./compose.ts";
 
 /** What all connections of a worker use in turn: each is done with it when its turn ends. */
 export interface AskingParts {
@@ -20,24 +20,37 @@ export class Seen {
   readonly proto: string;
   #authority = "";
   #text = "";
+  #host: string | undefined;
+  #hostOf = "";
 
   constructor(client: string, isTls: boolean) {
     this.client = client;
     this.proto = isTls ? "https" : "http";
   }
 
-  /** The lines are the same from request to request, for most clients ask one host. */
-  forwarded(head: Head, facts: Facts, authority: string): string {
+  /** The host that is meant, without the port; nothing when it is none. */
+  hostOf(authority: string): string | undefined {
+    if (authority !== this.#hostOf) {
+      this.#hostOf = authority;
+      this.#host = hostOf(authority);
+    }
+    return this.#host;
+  }
+
+  /** `said` is what the client says of those before it, by the names of the headers. */
+  forwarded(authority: string, said: ReadonlyMap<string, string> | undefined): string {
+    if (said === undefined && authority === this.#authority) return this.#text;
     const { client, proto } = this;
-    if (facts.hasForwarded) return forwardedText(hopsOf(head, { client, host: authority, proto }));
-    if (authority === this.#authority) return this.#text;
-    const none = { forwarded: undefined, forwardedFor: undefined };
-    const absent = { ...none, forwardedHost: undefined, forwardedProto: undefined };
-    this.#text = flat(forwardedText({ ...absent, client, host: authority, proto }));
+    const text = forwardedText(hopsOf(said ?? NOTHING, { client, host: authority, proto }));
+    if (said !== undefined) return text;
+    // The lines are the same from request to request, for most clients ask one host.
+    this.#text = flat(text);
     this.#authority = authority;
     return this.#text;
   }
 }
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** The same in one piece: what is added up of many is kept as all of them. */
 function flat(text: string): string {
@@ -102,7 +115,7 @@ export function askingOf(parts: AskingParts, seen: Seen): Asking | Problem {
   }
   const hasBody = facts.isChunked || facts.length > 0;
   const upgrade = upgradeOf(head, facts, hasBody);
-  const forwarded = seen.forwarded(head, facts, authority);
+  const forwarded = seen.forwarded(authority, facts.hasForwarded ? saidOf(head) : undefined);
   const text = requestText(head, facts, { method, target, authority, forwarded, upgrade });
   return new Taken(method, host, authority, text, {
     minor: head.minor,
@@ -124,7 +137,8 @@ type Rest = Pick<
   "minor" | "hasBody" | "isChunked" | "isExpecting" | "isKeepAlive" | "bodyLength" | "upgrade"
 >;
 
-class Taken implements Asking {
+/** One that holds what it is made of, whatever protocol it came by. */
+export class Taken implements Asking {
   readonly method: string;
   readonly host: string;
   readonly authority: string;

@@ -73,7 +73,7 @@ export function keptLines(head: Head, facts: Facts, drops: Drops, from: number):
 }
 
 /** What frames or addresses a message is never dropped, though `Connection` may name it. */
-function isNamedAway(head: Head, at: number, field: number): boolean {
+export function isNamedAway(head: Head, at: number, field: number): boolean {
   const isKept =
     field === Field.HOST || field === Field.CONTENT_LENGTH || field === Field.TRANSFER_ENCODING;
   return !isKept && isNamed(head, at);
@@ -121,7 +121,7 @@ export function upgradeText(head: Head, facts: Facts, revision: string): string 
   return lines + ours;
 }
 
-function dropsOfAnswer(code: number, way: Way): Drops {
+export function dropsOfAnswer(code: number, way: Way): Drops {
   if (way === "chunked") return ANSWER_CHUNKED;
   return code === 204 || code === 205 ? ANSWER_EMPTY : ANSWER;
 }
@@ -142,8 +142,8 @@ export function forwardedText(hops: Hops): string {
   );
 }
 
-/** What a client says of those before it. */
-export function hopsOf(head: Head, seen: Pick<Hops, "client" | "host" | "proto">): Hops {
+/** What a client says of those before it, by names in lower case. */
+export function saidOf(head: Head): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (let at = 0; at < head.count; at += 1) {
     if (head.field(at) !== Field.FORWARDED) continue;
@@ -151,16 +151,23 @@ export function hopsOf(head: Head, seen: Pick<Hops, "client" | "host" | "proto">
     const before = values.get(name);
     values.set(name, before === undefined ? head.value(at) : `${before}, ${head.value(at)}`);
   }
+  return values;
+}
+
+export function hopsOf(
+  said: ReadonlyMap<string, string>,
+  seen: Pick<Hops, "client" | "host" | "proto">,
+): Hops {
   return {
     ...seen,
-    forwarded: values.get("forwarded"),
-    forwardedFor: values.get("x-forwarded-for"),
-    forwardedHost: values.get("x-forwarded-host"),
-    forwardedProto: values.get("x-forwarded-proto"),
+    forwarded: said.get("forwarded"),
+    forwardedFor: said.get("x-forwarded-for"),
+    forwardedHost: said.get("x-forwarded-host"),
+    forwardedProto: said.get("x-forwarded-proto"),
   };
 }
 
-function dropsOf(...fields: readonly number[]): Drops {
+export function dropsOf(...fields: readonly number[]): Drops {
   const drops = new Uint8Array(16);
   for (const field of fields) drops[field] = 1;
   return drops;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
 import { type DataPlane, makeDataPlane } from "../data_plane.ts";
 import type { Address } from "../front.ts";
-import { LIMITS } from "../limits.ts";
+import { LIMITS, setLimits } from "../limits.ts";
 import { backendOf, Instance, routeOf, until } from "../rig.ts";
-import { PREFACE } from "./upgrade.ts";
+import * as Code from "./codes.ts";
+import { frame, RawPeer, request, requestFields, widen } from "./raw_peer.ts";
 import { askStream, connectTo } from "./world.ts";
 
 /** A data plane in this process, so that its counters can be seen. */
@@ -38,61 +38,13 @@ after(async () => {
   await instance[Symbol.asyncDispose]();
 });
 
-const GOAWAY = 7;
-const ENHANCE_YOUR_CALM = 11;
-
-function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
+const CALM = Code.ENHANCE_YOUR_CALM;
 
 /** ":method: GET", ":scheme: http", ":path: /" by the static table, and the host. */
 const HEAD = Buffer.concat([
   Buffer.from([0x82, 0x86, 0x84, 0x41, 0x0b]),
   Buffer.from("a.localhost"),
 ]);
-
-/** A client that says frames as it likes, and keeps the codes of the GOAWAYs that it hears. */
-class Attacker implements Disposable {
-  readonly socket: Socket;
-  readonly codes: number[] = [];
-  isClosed = false;
-  #heard = Buffer.alloc(0);
-
-  constructor() {
-    this.socket = connect(address.port, address.host);
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
-      this.isClosed = true;
-    });
-    this.socket.on("data", (bytes: Buffer) => {
-      this.#heard = Buffer.concat([this.#heard, bytes]);
-      this.#read();
-    });
-    this.socket.write(Buffer.concat([PREFACE, frame(4, 0, 0)]));
-  }
-
-  say(...frames: readonly Buffer[]): void {
-    if (!this.isClosed) this.socket.write(Buffer.concat(frames));
-  }
-
-  [Symbol.dispose](): void {
-    this.socket.destroy();
-  }
-
-  #read(): void {
-    while (this.#heard.length >= 9) {
-      const end = 9 + this.#heard.readUIntBE(0, 3);
-      if (this.#heard.length < end) return;
-      if (this.#heard[3] === GOAWAY) this.codes.push(this.#heard.readUInt32BE(13));
-      this.#heard = this.#heard.subarray(end);
-    }
-  }
-}
 
 async function stillServes(): Promise<void> {
   const session = connectTo(address);
@@ -101,7 +53,7 @@ async function stillServes(): Promise<void> {
 }
 
 test("streams that are opened and taken back at once end the connection", async () => {
-  using attacker = new Attacker();
+  using attacker = new RawPeer(address);
   const before = served;
   for (let at = 0; at < 2_000 && !attacker.isClosed; at += 1) {
     const stream = 1 + 2 * at;
@@ -121,7 +73,7 @@ const FLOODS = [
 
 for (const { title, attack, one } of FLOODS) {
   test(`a flood of ${title} ends the connection`, async () => {
-    using attacker = new Attacker();
+    using attacker = new RawPeer(address);
     const before = plane.table.counts[attack];
     for (let at = 0; at < 400 && !attacker.isClosed; at += 1) {
       attacker.say(one());
@@ -130,13 +82,13 @@ for (const { title, attack, one } of FLOODS) {
     await until("it is closed", () => attacker.isClosed);
     assert.equal(plane.table.counts[attack], before + 1);
     // What it still sends may make the kernel drop the words for it.
-    assert.equal(attacker.codes[0] ?? ENHANCE_YOUR_CALM, ENHANCE_YOUR_CALM);
+    assert.equal(attacker.codes(Code.GOAWAY)[0] ?? CALM, CALM);
     await stillServes();
   });
 }
 
 test("a flood of empty DATA ends the connection", async () => {
-  using attacker = new Attacker();
+  using attacker = new RawPeer(address);
   const before = plane.table.counts.h2Frames;
   attacker.say(frame(1, 4, 1, HEAD));
   for (let at = 0; at < 400 && !attacker.isClosed; at += 1) attacker.say(frame(0, 0, 1));
@@ -146,7 +98,7 @@ test("a flood of empty DATA ends the connection", async () => {
 });
 
 test("a head that goes on in CONTINUATION without end ends the connection", async () => {
-  using attacker = new Attacker();
+  using attacker = new RawPeer(address);
   const before = plane.table.counts.h2Frames;
   attacker.say(frame(1, 1, 1, HEAD));
   // Literals of a kilobyte each, and never the end.
@@ -161,7 +113,7 @@ test("a head that goes on in CONTINUATION without end ends the connection", asyn
 });
 
 test("a small head that stands for a large one is refused", async () => {
-  using attacker = new Attacker();
+  using attacker = new RawPeer(address);
   const before = served;
   // One field of 4,000 bytes enters the table; then each byte stands for it.
   const long = Buffer.concat([
@@ -172,5 +124,60 @@ test("a small head that stands for a large one is refused", async () => {
   attacker.say(frame(1, 5, 1, bomb));
   await systemClock.sleep(100);
   assert.equal(served, before);
+  await stillServes();
+});
+
+test("streams that we have to take back, for what is said in them, are its end", async () => {
+  using attacker = new RawPeer(address);
+  const before = plane.table.counts.h2Frames;
+  for (let at = 0; at < 400 && !attacker.isClosed; at += 1) {
+    const stream = 1 + 2 * at;
+    attacker.say(frame(1, 5, stream, HEAD), widen(stream, 0));
+    if (at % 20 === 0) await systemClock.sleep(1);
+  }
+  await until("it is closed", () => attacker.isClosed);
+  assert.equal(plane.table.counts.h2Frames, before + 1);
+  assert.equal(attacker.codes(Code.GOAWAY)[0] ?? CALM, CALM);
+  await stillServes();
+});
+
+test("streams beyond those allowed are refused, and then the connection ends", async () => {
+  using attacker = new RawPeer(address);
+  const fields = requestFields("a.localhost", "POST");
+  for (let at = 0; at < LIMITS.h2StreamsMax + 50; at += 1) {
+    attacker.say(request(1 + 2 * at, fields, false));
+  }
+  await attacker.settled();
+  const refused = attacker.of(Code.RST_STREAM).map(({ payload }) => payload.readUInt32BE(0));
+  assert.deepEqual(refused, Array(50).fill(Code.REFUSED_STREAM));
+  for (let at = 0; at < 100; at += 1) {
+    attacker.say(request(1 + 2 * (LIMITS.h2StreamsMax + 50 + at), fields, false));
+  }
+  await until("it is closed", () => attacker.isClosed);
+  assert.equal(attacker.codes(Code.GOAWAY)[0] ?? CALM, CALM);
+  await stillServes();
+});
+
+test("a client that asks and never reads is not kept for", async () => {
+  using attacker = new RawPeer(address);
+  const { h2SessionMegabytesMax } = LIMITS;
+  setLimits({ h2SessionMegabytesMax: 1 });
+  attacker.socket.pause();
+  const before = process.memoryUsage.rss();
+  const nobody = requestFields("nobody.localhost");
+  let isOver = false;
+  attacker.socket.on("error", () => {
+    isOver = true;
+  });
+  for (let at = 0; at < 1_000 && !isOver; at += 1) {
+    const many = Array.from({ length: 100 }, (_, more) =>
+      request(1 + 2 * (at * 100 + more), nobody),
+    );
+    attacker.say(...many);
+    await systemClock.sleep(1);
+  }
+  setLimits({ h2SessionMegabytesMax });
+  assert(isOver, "its connection was not closed");
+  assert(process.memoryUsage.rss() - before < 200e6);
   await stillServes();
 });

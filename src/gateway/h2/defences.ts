@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { LIMITS } from "../limits.ts";
 
 /** What a client of HTTP/2 can do that costs it little and us much. */
 export type Attack = "h2Resets" | "h2Pings" | "h2Settings" | "h2Frames";
@@ -31,5 +32,61 @@ export class Budget {
     if (this.#left < 1) return false;
     this.#left -= 1;
     return true;
+  }
+}
+
+export interface DefencesOptions {
+  readonly clock: Clock;
+  /** Where connections that are closed for what they do are counted. */
+  readonly counts: Record<Attack, number>;
+  /** Closes the connection. */
+  readonly close: () => void;
+}
+
+/** What one client has done of all that, and the end of its patience: called for each of them. */
+export class Defences {
+  readonly #options: DefencesOptions;
+  readonly #resets: Budget;
+  readonly #pings: Budget;
+  readonly #settings: Budget;
+  #invalidFrames = 0;
+  #refusedStreams = 0;
+
+  constructor(options: DefencesOptions) {
+    const { clock } = options;
+    this.#options = options;
+    const budget = (max: number, perSecond: number) => new Budget({ max, perSecond, clock });
+    this.#resets = budget(LIMITS.h2ResetsMax, LIMITS.h2ResetsPerSecond);
+    this.#pings = budget(LIMITS.h2PingsMax, LIMITS.h2PingsPerSecond);
+    this.#settings = budget(LIMITS.h2SettingsMax, LIMITS.h2SettingsPerSecond);
+  }
+
+  /** A stream is taken back before it was answered. */
+  reset(): void {
+    if (!this.#resets.spend()) this.attacked("h2Resets");
+  }
+
+  ping(): void {
+    if (!this.#pings.spend()) this.attacked("h2Pings");
+  }
+
+  settings(): void {
+    if (!this.#settings.spend()) this.attacked("h2Settings");
+  }
+
+  /** A frame that means nothing, or for which a stream has to be ended. */
+  invalidFrame(): void {
+    this.#invalidFrames += 1;
+    if (this.#invalidFrames > LIMITS.h2InvalidFramesMax) this.attacked("h2Frames");
+  }
+
+  refusedStream(): void {
+    this.#refusedStreams += 1;
+    if (this.#refusedStreams > LIMITS.h2RejectedStreamsMax) this.attacked("h2Frames");
+  }
+
+  attacked(attack: Attack): void {
+    this.#options.counts[attack] += 1;
+    this.#options.close();
   }
 }

@@ -1,10 +1,8 @@
-import { lastValueOf } from "../head.ts";
-
 const GRPC = /^application\/grpc(?:$|[+;\s])/i;
 
 /** Whether a call speaks gRPC itself: gRPC-Web and Connect have errors that HTTP can tell. */
-export function isGrpc(rawHeaders: readonly string[]): boolean {
-  return GRPC.test(lastValueOf(rawHeaders, "content-type") ?? "");
+export function isGrpcType(contentType: string): boolean {
+  return GRPC.test(contentType);
 }
 
 const INTERNAL = 13;

@@ -1,152 +1,126 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
-import type { Transform, Writable } from "node:stream";
-import type { Clock } from "../../base/clock.ts";
+import type { Transform } from "node:stream";
 import { answerOf, wantsJson } from "../answer.ts";
 import type { Backend } from "../backend.ts";
-import type { AnswerHead, Caller, Outgoing, Wire } from "../caller.ts";
-import type { Course } from "../course.ts";
-import { Deadlines, type Limit } from "../deadlines.ts";
+import type { AnswerHead, Caller, Wire } from "../caller.ts";
+import { type Asked, type Course, type OnAnswer, removeHeader, type Special } from "../course.ts";
+import type { Deadlines, Limit } from "../deadlines.ts";
 import { Exchange } from "../exchange.ts";
-import type { ExchangeParts } from "../exchange_parts.ts";
-import { answerHeaders, lastValueOf, requestHeaders, trailersOf } from "../head.ts";
+import type { Asking, Seen } from "../h1/asking.ts";
+import type { H1Answer } from "../h1/channel.ts";
+import { askedOf, onCourse } from "../h1/coursing.ts";
+import { answerHeaders, lastValueOf, trailersOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
-import { brokenOff, type Refusal, tooSlow } from "../refusal.ts";
+import { pickBackend } from "../pick.ts";
+import { brokenOff, type Refusal, tooSlow, unknownHost } from "../refusal.ts";
 import { bodyTooLarge } from "../refusals_of_policy.ts";
-import type { Inbound } from "../request.ts";
-import { fieldsObject, isBodiless, pairsOf, streamAnswer } from "./fields.ts";
-import { grpcStatusOf, isGrpc } from "./grpc.ts";
-import { StreamOutgoing } from "./stream_outgoing.ts";
-
-const { NGHTTP2_NO_ERROR } = constants;
-
-/** For the end of an answer to be on its way, before the client is told to send no more. */
-const HANG_UP_MS = 250;
+import * as Code from "./codes.ts";
+import type { Field } from "./field.ts";
+import * as Kind from "./field.ts";
+import { isBodiless } from "./fields.ts";
+import { grpcStatusOf, isGrpcType } from "./grpc.ts";
+import { RequestBody } from "./request_body.ts";
+import { pseudoOf, rawHeadersOf } from "./request_head.ts";
+import type { Stream, StreamUser } from "./stream.ts";
+import type { StreamParts } from "./stream_parts.ts";
+import type { Watch } from "./watch.ts";
 
 export interface StreamCallerOptions {
-  readonly clock: Clock;
-  readonly stream: ServerHttp2Stream;
-  readonly inbound: Inbound;
-  readonly client: string;
-  readonly scheme: "http" | "https";
+  readonly stream: Stream;
+  readonly fields: readonly Field[];
+  readonly seen: Seen;
 }
 
-/** A client of HTTP/2: one stream of its connection. */
-export class StreamCaller implements Caller {
-  readonly #clock: Clock;
-  readonly #stream: ServerHttp2Stream;
-  readonly deadlines: Deadlines;
-  readonly inbound: Inbound;
-  readonly address: string;
-  readonly scheme: "http" | "https";
+const NONE: readonly string[] = [];
+
+/** A client of HTTP/2: one stream of its connection, and the request that is made of it. */
+export class StreamCaller implements Caller, StreamUser {
+  readonly #parts: StreamParts;
+  readonly #stream: Stream;
+  readonly #fields: readonly Field[];
+  readonly #seen: Seen;
+  #watch: Watch;
   readonly #isGrpc: boolean;
   course: Course | undefined;
-  #outgoing: Outgoing | undefined;
+  #asking: Asking | undefined;
   #exchange: Exchange | undefined;
   /** Who is answering, for what there is to say when that breaks off. */
   #instance = "";
   #late: Limit | undefined;
-  #isReading = false;
-  #isWhole: boolean;
+  readonly #body: RequestBody;
+  #isContinued = false;
   #bodyBytes = 0;
-  #rawTrailers: readonly string[] = [];
-  /** Where the body of the answer goes, and whether that is through something. */
-  #outlet: Writable | undefined;
+  /** What the answer's body goes through on its way, such as a compression. */
   #through: Transform | undefined;
-  #trailers: readonly [string, string][] = [];
+  #hasBody = false;
 
-  constructor({ clock, stream, inbound, client, scheme }: StreamCallerOptions) {
-    this.#clock = clock;
+  constructor(parts: StreamParts, { stream, fields, seen }: StreamCallerOptions) {
+    this.#parts = parts;
     this.#stream = stream;
-    this.inbound = inbound;
-    this.address = client;
-    this.scheme = scheme;
-    this.deadlines = new Deadlines(clock, (limit) => this.#expire(limit));
-    this.#isGrpc = isGrpc(inbound.rawHeaders);
-    this.#isWhole = !inbound.hasBody;
-    stream.on("trailers", (headers, _, raw?: readonly string[]) => {
-      this.#rawTrailers = raw ?? Object.entries(headers).flat().map(String);
-    });
-    stream.on("wantTrailers", () => {
-      stream.sendTrailers(fieldsObject(this.#trailers));
-      this.#hangUp();
-    });
-    stream.once("close", () => {
-      this.deadlines.clearAll();
-      this.#through?.destroy();
-      this.#exchange?.gone();
-    });
+    this.#fields = fields;
+    this.#seen = seen;
+    this.#isGrpc = isGrpc(fields);
+    this.#body = new RequestBody(stream, parts.chunks);
+    this.#watch = parts.watches.take(this);
+    stream.user = this;
   }
 
-  get outgoing(): Outgoing {
-    return this.#outgoing as Outgoing;
+  get deadlines(): Deadlines {
+    return this.#watch.deadlines;
   }
 
-  /** Where it goes is decided. */
-  begin(parts: ExchangeParts, backend: Backend, course: Course | undefined): void {
-    const { inbound, address, scheme } = this;
-    const headers = requestHeaders(inbound, address, scheme);
-    course?.onRequest?.(headers);
-    this.course = course;
-    this.#outgoing = new StreamOutgoing(inbound, course?.target ?? inbound.target, headers);
-    this.#exchange = new Exchange(parts, this, backend);
-    this.#exchange.start();
+  get outgoing(): Asking {
+    return this.#asking as Asking;
+  }
+
+  get address(): string {
+    return this.#seen.client;
+  }
+
+  begin(asking: Asking): void {
+    this.#asking = asking;
+    const { rules, isSettled } = this.#parts;
+    const rule = rules.get(asking.host);
+    if (rule === undefined) this.refused(unknownHost(asking.host, isSettled()));
+    else if (rule.special === undefined) this.#go(pickBackend(rule));
+    else this.#admit(rule.special, asking);
   }
 
   pull(): void {
-    const stream = this.#stream;
-    if (!this.inbound.hasBody || this.#isWhole || stream.destroyed) return;
+    const body = this.#body;
+    if (!this.outgoing.hasBody || body.isSent || this.#stream.isOver) return;
     // How long a call of gRPC may take to send all it has, is for the two of them to agree on.
     if (this.#isGrpc) for (const limit of ["whole", "start"] as const) this.deadlines.clear(limit);
-    if (!this.#isReading) this.#read();
-    stream.resume();
+    this.#continue();
+    if (body.goOn(this.#exchange)) this.#waitForAnswer();
   }
 
   informed(head: AnswerHead): void {
     // Its body is not waited for, so it is told so by us alone.
-    if (head.code === 100) return;
-    const headers = answerHeaders(head.rawHeaders(), { revision: "", isChunked: false });
-    const fields = fieldsObject(pairsOf(headers.slice(0, -2)));
-    try {
-      this.#stream.additionalHeaders({ ...fields, ":status": head.code });
-    } catch {
-      // It is a courtesy: what cannot be passed on is left out.
-    }
+    if (head.code !== 100) this.#stream.informed(head as H1Answer);
   }
 
   answered(head: AnswerHead, revision: string): void {
-    const stream = this.#stream;
     const { code, bodyBytes } = head;
     this.#instance = this.#exchange?.endpoint?.name ?? "";
-    const raw = head.rawHeaders();
-    const hasLength = lastValueOf(raw, "content-length") !== undefined;
-    const headers = answerHeaders(raw, { revision, isChunked: !hasLength });
-    const endStream = bodyBytes === 0 || isBodiless(this.inbound.method, code);
-    const through = this.course?.onAnswer?.(code, headers);
-    try {
-      stream.respond(streamAnswer(code, headers), { endStream, waitForTrailers: !endStream });
-    } catch (thrown) {
-      this.#unfit(`sent an answer that cannot be passed on: ${(thrown as Error).message}`);
-      return;
-    }
-    stream.on("drain", () => this.#drained());
-    if (endStream) this.#hangUp();
-    else this.#outlet = stream;
-    if (through !== undefined && !endStream) this.#put(through);
-    else through?.destroy();
+    const isLast = bodyBytes === 0 || isBodiless(this.outgoing.method, code);
+    this.#hasBody = !isLast;
+    const onAnswer = this.course?.onAnswer;
+    if (onAnswer === undefined) this.#stream.answered(head as H1Answer, revision, isLast);
+    else this.#change(head, { revision, isLast, onAnswer });
   }
 
-  received(bytes: Uint8Array, from: number, to: number): boolean {
-    const outlet = this.#outlet;
-    if (outlet === undefined || outlet.destroyed) return true;
-    // It is only lent, and Node keeps what it has not sent yet.
-    const isRoom = outlet.write(Buffer.from(bytes.subarray(from, to)));
-    if (!isRoom) this.deadlines.set("write", LIMITS.writeIdleMs);
-    return isRoom;
+  received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean {
+    if (!this.#hasBody) return true;
+    const through = this.#through;
+    if (through !== undefined) return through.write(Buffer.from(bytes.subarray(from, to)));
+    return this.#send(bytes as Buffer, from, to, isLasting);
   }
 
   ended(trailers: readonly string[]): void {
-    this.#trailers = trailersOf(trailers);
-    this.#outlet?.end();
+    this.#exchange = undefined;
+    this.#body.drop();
+    if (this.#through !== undefined) this.#through.end();
+    else this.#stream.end(trailers.length === 0 ? NONE : trailersOf(trailers).flat());
   }
 
   flush(): void {
@@ -154,39 +128,35 @@ export class StreamCaller implements Caller {
   }
 
   cut(): void {
-    const stream = this.#stream;
     const backend = this.#exchange?.backend;
-    if (stream.destroyed || backend === undefined) return;
-    this.#through?.destroy();
-    const { code, detail } = this.#whyCut(backend);
-    if (!this.#isGrpc || this.#outlet !== stream) {
-      // Its own `close` would end the body first, and make it look whole.
-      stream.destroy(new Error(detail));
+    this.#exchange = undefined;
+    if (backend === undefined) return;
+    if (!this.#isGrpc || !this.#hasBody || this.#through !== undefined) {
+      this.#stream.reset(Code.INTERNAL_ERROR);
       return;
     }
-    this.#trailers = grpcStatusOf(code, detail);
-    stream.end();
+    const { code, detail } = this.#whyCut(backend);
+    this.#stream.end(grpcStatusOf(code, detail).flat());
   }
 
   refused(refusal: Refusal): void {
     const stream = this.#stream;
-    if (stream.destroyed || stream.headersSent) return;
+    this.#exchange = undefined;
+    this.#body.drop();
+    if (stream.isOver) return;
     if (this.#isGrpc) {
       const status = grpcStatusOf(refusal.code, refusal.detail).flat();
-      const fields = [":status", "200", "content-type", "application/grpc", ...status];
-      stream.respond(fields, { endStream: true });
-      this.#hangUp();
+      stream.listed(200, ["content-type", "application/grpc", ...status], true);
       return;
     }
-    const { rawHeaders, method } = this.inbound;
-    const isJson = wantsJson(lastValueOf(rawHeaders, "accept"));
+    const isJson = wantsJson(lastValueOf(rawHeadersOf(this.#fields), "accept"));
     const { headers, body } = answerOf(refusal, isJson);
     this.course?.onAnswer?.(refusal.code, headers)?.destroy();
-    const endStream = method === "HEAD";
-    const options = { endStream, waitForTrailers: !endStream };
-    stream.respond(streamAnswer(refusal.code, headers), options);
-    if (endStream) this.#hangUp();
-    else stream.end(body);
+    const isHead = pseudoOf(this.#fields, Kind.METHOD) === "HEAD";
+    stream.listed(refusal.code, headers, isHead);
+    const bytes = Buffer.from(body);
+    if (!isHead) this.#send(bytes, 0, bytes.length, true);
+    stream.end(NONE);
   }
 
   upgraded(_head: AnswerHead, _revision: string, wire: Wire): void {
@@ -198,34 +168,76 @@ export class StreamCaller implements Caller {
     // Nothing was.
   }
 
-  #read(): void {
-    const stream = this.#stream;
-    this.#isReading = true;
-    if (/^100-continue$/i.test(lastValueOf(this.inbound.rawHeaders, "expect") ?? "")) {
-      stream.additionalHeaders({ ":status": 100 });
-    }
-    stream.on("data", (bytes: Buffer) => this.#take(bytes));
-    stream.once("end", () => {
-      this.#isWhole = true;
-      // Of a stream that was taken back, the end is none.
-      if (stream.rstCode !== NGHTTP2_NO_ERROR) return;
-      this.#exchange?.sendEnd(trailersOf(this.#rawTrailers).flat());
-      this.#waitForAnswer();
+  bodyPiece(bytes: Buffer, from: number, to: number): void {
+    const most = this.course?.bodyBytesMax ?? LIMITS.bodyBytesMax;
+    this.#bodyBytes += to - from;
+    if (this.#bodyBytes > most) this.#refuseBody(most);
+    // What nobody waits for is let in, for the answer to be heard, as far as the window goes.
+    if (this.#stream.isAnswered || this.#stream.isOver) this.#stream.dropped(to - from);
+    else this.#body.take(this.#exchange, bytes, from, to);
+  }
+
+  readEnded(): void {
+    this.#body.settle(this.#exchange);
+  }
+
+  bodyEnded(trailers: readonly string[]): void {
+    if (this.#body.end(this.#exchange, trailers)) this.#waitForAnswer();
+  }
+
+  draining(): void {
+    this.deadlines.set("write", LIMITS.writeIdleMs);
+  }
+
+  drained(): void {
+    this.deadlines.clear("write");
+    if (this.#through === undefined) this.#exchange?.resume();
+    else this.#through.resume();
+  }
+
+  closed(): void {
+    this.#body.drop();
+    this.#through?.destroy();
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.gone();
+    this.#parts.watches.giveBack(this.#watch);
+    this.#watch = this.#parts.watches.none;
+  }
+
+  expire(limit: Limit): void {
+    this.#late = limit;
+    if (limit === "write") this.#stream.reset(Code.INTERNAL_ERROR);
+    else this.#exchange?.expire(limit);
+  }
+
+  #go(backend: Backend): void {
+    this.#exchange = new Exchange(this.#parts, this, backend);
+    this.#exchange.start();
+  }
+
+  /** Rules and policies decide, now or later. */
+  #admit(special: Special, asking: Asking): void {
+    special.admit(this.#askedOf(asking), {
+      go: (course) => {
+        if (this.#stream.isOver) return;
+        this.course = course;
+        this.#asking = onCourse(asking, course);
+        this.#go(course.backend);
+      },
+      refuse: (refusal) => this.refused(refusal),
     });
   }
 
-  #take(bytes: Buffer): void {
-    const exchange = this.#exchange;
-    const most = this.course?.bodyBytesMax;
-    this.#bodyBytes += bytes.length;
-    if (most !== undefined && this.#bodyBytes > most) {
-      const refusal = exchange?.isAnswered === false ? bodyTooLarge(most) : undefined;
-      if (refusal !== undefined) this.refused(refusal);
-      else this.cut();
-      exchange?.gone(refusal);
-      return;
-    }
-    if (exchange?.send(bytes) === false) this.#stream.pause();
+  #askedOf(asking: Asking): Asked {
+    return askedOf(asking, rawHeadersOf(this.#fields), this.#seen);
+  }
+
+  /** A client that asks first whether its body is wanted, is told so once. */
+  #continue(): void {
+    if (this.#isContinued || !this.outgoing.isExpecting) return;
+    this.#isContinued = true;
+    if (this.#bodyBytes === 0 && !this.#body.isWhole) this.#stream.goOn();
   }
 
   /** All that it sends is there: from now on the instance's time counts. */
@@ -237,44 +249,59 @@ export class StreamCaller implements Caller {
     if (startMs !== undefined) this.deadlines.set("start", startMs);
   }
 
+  #refuseBody(most: number): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    const refusal = exchange.isAnswered ? undefined : bodyTooLarge(most);
+    if (refusal === undefined) this.cut();
+    else this.refused(refusal);
+    exchange.gone(refusal);
+  }
+
+  #send(bytes: Buffer, from: number, to: number, isLasting: boolean): boolean {
+    const isFree = this.#stream.send(bytes, from, to, isLasting);
+    if (!isFree) this.deadlines.set("write", LIMITS.writeIdleMs);
+    return isFree;
+  }
+
+  /** A head that policies change, and a body that they may put through something. */
+  #change(head: AnswerHead, { revision, isLast, onAnswer }: Changing): void {
+    const raw = head.rawHeaders();
+    const hasLength = lastValueOf(raw, "content-length") !== undefined;
+    const headers = answerHeaders(raw, { revision, isChunked: !hasLength });
+    const through = onAnswer(head.code, headers);
+    if (through !== undefined && !isLast) removeHeader(headers, "content-length");
+    this.#stream.listed(head.code, headers, isLast);
+    if (through === undefined || isLast) through?.destroy();
+    else this.#put(through);
+  }
+
   #put(through: Transform): void {
     this.#through = through;
-    this.#outlet = through;
+    through.on("data", (bytes: Buffer) => {
+      if (!this.#send(bytes, 0, bytes.length, true)) through.pause();
+    });
+    through.on("drain", () => this.#exchange?.resume());
     through.on("error", () => this.cut());
-    through.on("drain", () => this.#drained());
-    through.pipe(this.#stream);
-  }
-
-  #drained(): void {
-    this.deadlines.clear("write");
-    this.#exchange?.resume();
-  }
-
-  #unfit(what: string): void {
-    const exchange = this.#exchange;
-    if (exchange !== undefined) this.refused(brokenOff(exchange.backend, this.#instance, what));
-    exchange?.gone();
-  }
-
-  #expire(limit: Limit): void {
-    this.#late = limit;
-    if (limit !== "write") this.#exchange?.expire(limit);
-    else this.#stream.destroy(new Error("it takes nothing of its answer"));
+    through.on("end", () => this.#stream.end(NONE));
   }
 
   #whyCut(backend: Backend): Refusal {
     if (this.#late === undefined) return brokenOff(backend, this.#instance, "broke off its answer");
     return tooSlow(backend, this.#instance, this.#late);
   }
+}
 
-  /** The answer is all there is: what the client still sends is not wanted (RFC 9113, 8.1). */
-  #hangUp(): void {
-    if (this.#isWhole) return;
-    const stream = this.#stream;
-    stream.resume();
-    // A reset overtakes what was written just before it.
-    this.#clock.after(HANG_UP_MS, () => {
-      if (!stream.closed) stream.close(NGHTTP2_NO_ERROR);
-    });
+interface Changing {
+  readonly revision: string;
+  readonly isLast: boolean;
+  readonly onAnswer: OnAnswer;
+}
+
+function isGrpc(fields: readonly Field[]): boolean {
+  for (let at = 0; at < fields.length; at += 1) {
+    const { kind, value } = fields[at] as Field;
+    if (kind === Kind.CONTENT_TYPE) return isGrpcType(value);
   }
+  return false;
 }

@@ -7,7 +7,6 @@ import type { H1Answer } from "../h1/channel.ts";
 import { linesOf } from "../h1/coursing.ts";
 import { lastValueOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
-import { hostOf, type Inbound } from "../request.ts";
 import { isBodiless } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
 import { type StreamAnswer, StreamErrand } from "./stream_errand.ts";
@@ -28,16 +27,9 @@ export class StreamCarrier implements Carrier {
 
   constructor({ endpoint, outgoing, journey, sessions }: StreamCarrierOptions) {
     this.#journey = journey;
-    const headers = outgoing.headers();
-    const { method, target, authority, hasBody, isChunked } = outgoing;
-    const host = hostOf(authority) ?? "";
-    const head: Inbound = {
-      ...{ method, target, authority, hasBody, isChunked, host },
-      rawHeaders: headers,
-      upgrade: undefined,
-    };
+    const { method, hasBody } = outgoing;
     this.#errand = new StreamErrand({
-      ...{ endpoint, sessions, head, headers },
+      ...{ endpoint, sessions, outgoing },
       events: {
         connecting: () => journey.connecting(),
         connected: () => journey.connected(),

@@ -1,8 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../backend.ts";
-import type { Outcome } from "../caller.ts";
-import type { Inbound } from "../request.ts";
+import type { Outcome, Outgoing } from "../caller.ts";
 import { fieldsObject, plainFields, streamRequest } from "./fields.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -33,8 +32,7 @@ export interface ErrandEvents {
 export interface StreamErrandOptions {
   readonly endpoint: Endpoint;
   readonly sessions: Sessions;
-  readonly head: Inbound;
-  readonly headers: readonly string[];
+  readonly outgoing: Outgoing;
   readonly events: ErrandEvents;
 }
 
@@ -57,9 +55,9 @@ export class StreamErrand {
 
   constructor(options: StreamErrandOptions) {
     this.#options = options;
-    const { endpoint, sessions, head, headers, events } = options;
-    const fields = streamRequest(head, headers, "http");
-    const { session, stream } = sessions.request(endpoint, fields, !head.hasBody);
+    const { endpoint, sessions, outgoing, events } = options;
+    const fields = streamRequest(outgoing);
+    const { session, stream } = sessions.request(endpoint, fields, !outgoing.hasBody);
     this.#stream = stream;
     this.#isReused = !session.connecting;
     this.#listen();
@@ -147,7 +145,7 @@ export class StreamErrand {
     if (this.#isBodyBegun) return "broken";
     // Both say that nothing was done with it (RFC 9113, 8.7).
     const isRefused = this.#stream.rstCode === NGHTTP2_REFUSED_STREAM;
-    const isSafe = this.#isReused && IDEMPOTENT.has(this.#options.head.method);
+    const isSafe = this.#isReused && IDEMPOTENT.has(this.#options.outgoing.method);
     return isRefused || isSafe ? "stale" : "broken";
   }
 }

@@ -1,6 +1,14 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { LIMITS } from "../limits.ts";
+import {
+  END_HEADERS,
+  END_STREAM,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD,
+  HEADERS,
+  SETTINGS,
+} from "./codes.ts";
 
 /** How a client of HTTP/2 begins (RFC 9113, 3.4). */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -12,13 +20,6 @@ const MARKS = [Buffer.from("HTTP2-Settings:"), Buffer.from("http2-settings:")];
 
 const REQUEST = /^([A-Z]+) (\/[\x21-\x7e]*|\*) HTTP\/1\.1$/;
 const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
-
-const FRAME_BYTES = 9;
-const FRAME_BYTES_MAX = 16_384;
-const HEADERS = 1;
-const SETTINGS = 4;
-const END_STREAM = 1;
-const END_HEADERS = 4;
 
 /** These are of the connection that ends with the upgrade. */
 const DROPPED = new Set(["connection", "host", "http2-settings", "keep-alive", "upgrade"]);
@@ -87,9 +88,9 @@ export function upgrade(socket: Socket, request: Buffer, options: UpgradeOptions
   function take(piece: Buffer): void {
     bytes = Buffer.concat([bytes, piece]);
     const at = PREFACE.length;
-    if (bytes.length < at + FRAME_BYTES) return;
-    const end = at + FRAME_BYTES + bytes.readUIntBE(at, 3);
-    const isSettings = bytes[at + 3] === SETTINGS && end <= at + FRAME_BYTES + FRAME_BYTES_MAX;
+    if (bytes.length < at + FRAME_HEAD) return;
+    const end = at + FRAME_HEAD + bytes.readUIntBE(at, 3);
+    const isSettings = bytes[at + 3] === SETTINGS && end <= at + FRAME_HEAD + FRAME_BYTES_MAX;
     if (!bytes.subarray(0, at).equals(PREFACE) || !isSettings) {
       settle();
       socket.destroy();
@@ -97,9 +98,7 @@ export function upgrade(socket: Socket, request: Buffer, options: UpgradeOptions
     }
     if (bytes.length < end) return;
     settle();
-    socket.pause();
-    socket.unshift(Buffer.concat([bytes.subarray(0, end), request, bytes.subarray(end)]));
-    done();
+    done(Buffer.concat([bytes.subarray(0, end), request, bytes.subarray(end)]));
   }
   socket.on("data", take).on("error", ignore).on("close", settle);
   socket.write(SWITCHING);
@@ -107,13 +106,13 @@ export function upgrade(socket: Socket, request: Buffer, options: UpgradeOptions
 
 export interface UpgradeOptions {
   readonly clock: Clock;
-  /** The connection is one of HTTP/2 from its first byte on. */
-  readonly done: () => void;
+  /** The connection is one of HTTP/2 from its first byte on: this is what was said of that. */
+  readonly done: (first: Buffer) => void;
 }
 
 /** The only stream that a client may open with this number (RFC 7540, 3.2), ended by its head. */
 function frame(payload: Buffer): Buffer {
-  const head = Buffer.alloc(FRAME_BYTES);
+  const head = Buffer.alloc(FRAME_HEAD);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = HEADERS;
   head[4] = END_STREAM | END_HEADERS;
