@@ -63,12 +63,16 @@ export class SteadyLoad implements AsyncDisposable {
   readonly #open = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   readonly #bodies = new Map<string, number>();
+  /** When each connection was last heard of. */
+  readonly #usedAtMs = new WeakMap<Socket, number>();
   readonly failures: Failure[] = [];
+  readonly #beganAtMs: number;
   #sent = 0;
 
   constructor(options: LoadOptions) {
     this.#options = options;
     const startMs = performance.now();
+    this.#beganAtMs = startMs;
     // What a busy machine delays is made up for, so that the rate holds over time.
     this.#timer = setInterval(() => {
       const due = ((performance.now() - startMs) * options.perSecond) / 1000;
@@ -116,7 +120,15 @@ export class SteadyLoad implements AsyncDisposable {
     const startedAtMs = performance.now();
     const { port, hostname } = new URL(gateway);
     let localPort = 0;
+    let idle = "a new connection";
     const onSocket = (socket: Socket) => {
+      const usedAtMs = this.#usedAtMs.get(socket);
+      if (usedAtMs !== undefined) {
+        idle = `a connection that was idle for ${Math.round(performance.now() - usedAtMs)} ms`;
+      }
+      const used = () => this.#usedAtMs.set(socket, performance.now());
+      if (usedAtMs === undefined) socket.on("data", used);
+      used();
       const note = () => {
         localPort = socket.localPort ?? 0;
       };
@@ -128,7 +140,9 @@ export class SteadyLoad implements AsyncDisposable {
       this.#bodies.set(body, (this.#bodies.get(body) ?? 0) + 1);
     } catch (thrown) {
       const why = thrown instanceof Error ? thrown.message : String(thrown);
-      this.failures.push({ startedAtMs, localPort, why });
+      const when = Math.round((performance.now() - this.#beganAtMs) / 1000);
+      const where = `${why}, after ${when} s, on ${idle}`;
+      this.failures.push({ startedAtMs, localPort, why: where });
     }
   }
 }
