@@ -6,6 +6,8 @@ const EVERY_MS = 5000;
 const WARM_MS = 600_000;
 const TELLING_MS_MIN = 900_000;
 const HOUR_MS = 3_600_000;
+/** Garbage piles up between two collections: what a process needs is the least of such a time. */
+const COLLECTED_MS = 180_000;
 /** A process that grows by more than this in an hour is taken to leak. */
 const PER_HOUR_MAX_MB = 10;
 
@@ -55,7 +57,10 @@ function tellPart(part: string, lives: readonly Life[]): boolean {
   const all = lives.flatMap(({ points }) => points.map(({ value }) => value));
   const most = Math.round(all.reduce((one, other) => Math.max(one, other), 0));
   const runs = lives.map(({ beganMs, points }) => {
-    return points.filter(({ atMs }) => atMs - beganMs >= WARM_MS);
+    return leastOfEach(
+      COLLECTED_MS,
+      points.filter(({ atMs }) => atMs - beganMs >= WARM_MS),
+    );
   });
   const watchedMs = runs.reduce((sum, run) => sum + lengthOf(run), 0);
   const slope = slopeOf(runs);
@@ -70,6 +75,15 @@ function tellPart(part: string, lives: readonly Life[]): boolean {
   const measured = `${points} points over ${(watchedMs / HOUR_MS).toFixed(1)} h`;
   say(`${head}; ${perHour.toFixed(1)} ± ${give.toFixed(1)} MB an hour (${measured}): ${verdict}`);
   return isWell;
+}
+
+/** Of each stretch of so many milliseconds the point with the least value. */
+function leastOfEach(stretchMs: number, points: readonly Point[]): readonly Point[] {
+  const [{ atMs: beganMs } = { atMs: 0 }] = points;
+  const stretches = Map.groupBy(points, ({ atMs }) => Math.floor((atMs - beganMs) / stretchMs));
+  return [...stretches.values()].flatMap((some) =>
+    some.toSorted((one, other) => one.value - other.value).slice(0, 1),
+  );
 }
 
 function lengthOf(run: readonly Point[]): number {
