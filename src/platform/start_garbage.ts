@@ -8,7 +8,7 @@ const WAIT_MS = 3000;
 /** A larger heap takes longer to go through than a request should wait. */
 const HEAP_BYTES_MAX = 128 * 1024 * 1024;
 
-/** Garbage is let lie up to so much of what is in use; V8 by itself leaves several times as much. */
+/** So much garbage is let lie beside what is in use; V8 by itself leaves several times as much. */
 const GROWING_PERCENT = 50;
 
 /**
