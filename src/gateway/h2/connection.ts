@@ -7,15 +7,17 @@ import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../request.ts";
 import * as Code from "./codes.ts";
 import { Defences } from "./defences.ts";
+import { Flow } from "./flow.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { HeadWriter } from "./head_writer.ts";
-import { Intake, type IntakeHost, type NewHead } from "./intake.ts";
+import { Intake, type IntakeHost, type NewHead, takeTrailers } from "./intake.ts";
 import { Output } from "./output.ts";
 import { MALFORMED, readRequestHead } from "./request_head.ts";
 import { Stream } from "./stream.ts";
 import { StreamCaller } from "./stream_caller.ts";
 import { StreamIds } from "./stream_ids.ts";
 import type { StreamParts } from "./stream_parts.ts";
+import { PREFACE } from "./upgrade.ts";
 import { Vigil } from "./vigil.ts";
 
 export interface ConnectionOptions {
@@ -29,32 +31,25 @@ export interface ConnectionOptions {
 /** A GOAWAY with this says only that the end is near: what is on its way still counts. */
 const LAST_STREAM = Code.WINDOW_LIMIT;
 const MEGABYTE = 1024 * 1024;
-const NO_STREAM = 0;
+/** Has the client send what it has on its way, before it is told to stop. */
+const HANG_UP_MS = 250;
 const NO_LENGTH = -1;
 
 /** One connection of a client of HTTP/2, and its streams (RFC 9113). */
 export class Connection implements IntakeHost {
   isOver = false;
-  window = Code.WINDOW_BYTES;
-  keptBytes = 0;
-  room: number = LIMITS.h2SessionWindowBytes;
   readonly streams = new Map<number, Stream>();
   readonly ids = new StreamIds();
   readonly defences: Defences;
   readonly output: Output;
+  readonly flow: Flow;
   readonly writer: HeadWriter;
   readonly #parts: StreamParts;
   readonly #socket: Socket;
   readonly #seen: Seen;
   readonly #vigil: Vigil;
   readonly #intake = new Intake(this);
-  readonly #reader = new FrameReader(this.#intake);
-  /** Streams that have something to send, in the order in which they may. */
-  #line: Stream[] = [];
-  /** Streams to which something has come in this read: most often one. */
-  #reading: Stream[] = [];
-  /** What the client may be allowed to send anew. */
-  #taken = 0;
+  readonly #reader = new FrameReader(this.#intake, PREFACE);
   /** Nothing new is begun: the client knows of the last that was. */
   #isLeaving = false;
   #requests = 0;
@@ -65,6 +60,7 @@ export class Connection implements IntakeHost {
     this.#socket = socket;
     this.#seen = new Seen(socket.remoteAddress ?? "unknown", isTls);
     this.output = new Output(socket, parts, () => this.#full());
+    this.flow = new Flow(this.output);
     this.writer = new HeadWriter(this.output, parts);
     this.defences = new Defences({
       ...{ clock, counts },
@@ -102,6 +98,17 @@ export class Connection implements IntakeHost {
     else this.output.goAway(this.ids.last, Code.NO_ERROR);
   }
 
+  /** More of a stream that is open: what follows its body. */
+  head(stream: Stream, head: NewHead): void {
+    takeTrailers(this, stream, head);
+  }
+
+  takenBack(stream: Stream): void {
+    const isAnswered = stream.isAnswered;
+    stream.gone();
+    if (!isAnswered) this.defences.reset();
+  }
+
   peerLeaves(): void {
     this.leave();
   }
@@ -109,22 +116,11 @@ export class Connection implements IntakeHost {
   opened(head: NewHead): void {
     const { id, isCircular } = head;
     const isFull = this.streams.size >= LIMITS.h2StreamsMax;
-    const isHeavy = this.keptBytes > LIMITS.h2SessionMegabytesMax * MEGABYTE;
+    const isHeavy = this.flow.keptBytes > LIMITS.h2SessionMegabytesMax * MEGABYTE;
     this.ids.open(id);
     if (isCircular) this.#turnAway(id, Code.PROTOCOL_ERROR);
     else if (isFull || isHeavy || this.#isLeaving) this.#turnAway(id, Code.REFUSED_STREAM);
     else this.#begin(head);
-  }
-
-  widened(bytes: number): void {
-    this.window += bytes;
-    if (this.window > Code.WINDOW_LIMIT) this.failed(Code.FLOW_CONTROL_ERROR);
-  }
-
-  widenedEach(bytes: number): void {
-    for (const stream of this.streams.values()) {
-      if (!stream.widen(bytes)) this.failed(Code.FLOW_CONTROL_ERROR);
-    }
   }
 
   /** The client is told, and everything ends. */
@@ -137,24 +133,6 @@ export class Connection implements IntakeHost {
     // What is not read would undo what was said, so it is read for a moment, and dropped.
     this.#socket.end(() => this.#vigil.farewell());
     this.#socket.resume();
-  }
-
-  consumed(bytes: number): void {
-    this.#taken += bytes;
-    if (this.isOver || this.#taken * 2 < LIMITS.h2SessionWindowBytes) return;
-    this.output.widen(NO_STREAM, this.#taken);
-    this.room += this.#taken;
-    this.#taken = 0;
-  }
-
-  wait(stream: Stream): void {
-    if (stream.isWaiting) return;
-    stream.isWaiting = true;
-    this.#line.push(stream);
-  }
-
-  readBy(stream: Stream): void {
-    if (this.#reading.at(-1) !== stream) this.#reading.push(stream);
   }
 
   broken(stream: Stream, code: number): void {
@@ -170,8 +148,9 @@ export class Connection implements IntakeHost {
     else this.#vigil.rest();
   }
 
-  after(ms: number, act: () => void): void {
-    this.#parts.clock.after(ms, act);
+  /** What the client still sends of the request is not wanted (RFC 9113, 8.1). */
+  outlasted(stream: Stream): void {
+    this.#parts.clock.after(HANG_UP_MS, () => stream.reset(Code.NO_ERROR));
   }
 
   #greet(): void {
@@ -180,24 +159,17 @@ export class Connection implements IntakeHost {
       [Code.INITIAL_WINDOW_SIZE, LIMITS.h2WindowBytes],
       [Code.MAX_HEADER_LIST_SIZE, LIMITS.headBytesMax],
     ]);
-    const more = LIMITS.h2SessionWindowBytes - Code.WINDOW_BYTES;
-    if (more > 0) this.output.widen(NO_STREAM, more);
+    this.flow.greet();
   }
 
   #read(bytes: Buffer, length: number): void {
     if (this.isOver) return;
     this.#reader.read(bytes, 0, length);
-    if (this.#reading.length > 0) this.#settle();
+    this.flow.readEnded();
     if (this.isOver) return;
-    this.#pump();
+    this.flow.pump();
     const isWithin = this.#reader.isWithin || this.#intake.isWithin;
     this.#vigil.heard(isWithin, this.streams.size === 0);
-  }
-
-  #settle(): void {
-    const reading = this.#reading;
-    this.#reading = [];
-    for (const stream of reading) stream.readEnded();
   }
 
   #begin({ id, fields, isEnded, isTooLarge }: NewHead): void {
@@ -228,19 +200,6 @@ export class Connection implements IntakeHost {
     else this.defences.invalidFrame();
   }
 
-  /** Those who wait send in turn, a frame each, as long as there is room. */
-  #pump(): void {
-    const line = this.#line;
-    if (line.length === 0) return;
-    let at = 0;
-    for (; at < line.length && this.window > 0 && !this.output.isFull; at += 1) {
-      const stream = line[at] as Stream;
-      if (stream.pump()) line.push(stream);
-      else stream.isWaiting = false;
-    }
-    if (!this.isOver) this.#line = line.slice(at);
-  }
-
   #full(): void {
     this.#vigil.full();
     if (this.output.isOverfull) this.#socket.destroy();
@@ -249,13 +208,13 @@ export class Connection implements IntakeHost {
   #drained(): void {
     this.output.isFull = false;
     this.#vigil.drained();
-    this.#pump();
+    this.flow.pump();
   }
 
   #stop(): void {
     if (this.isOver) return;
     this.isOver = true;
     for (const stream of [...this.streams.values()]) stream.gone();
-    this.#line = [];
+    this.flow.end();
   }
 }

@@ -43,6 +43,12 @@ export interface DefencesOptions {
   readonly close: () => void;
 }
 
+/** Who is told what the other side does, and loses patience. */
+export type Patience = Pick<
+  Defences,
+  "ping" | "settings" | "invalidFrame" | "refusedStream" | "attacked"
+>;
+
 /** What one client has done of all that, and the end of its patience: called for each of them. */
 export class Defences {
   readonly #options: DefencesOptions;

@@ -1,6 +1,5 @@
 import { Kept } from "../h1/kept.ts";
 import * as Code from "./codes.ts";
-import { PREFACE } from "./upgrade.ts";
 
 /** Who acts on the frames of a connection. What it is given is lent until the call returns. */
 export interface FrameSink {
@@ -34,6 +33,7 @@ const UNKNOWN = -1;
  */
 export class FrameReader {
   readonly #sink: FrameSink;
+  readonly #preface: Uint8Array;
   readonly #kept = new Kept();
   readonly #head: FrameHead = { length: 0, type: 0, flags: 0, stream: 0 };
   #prefaceBytes = 0;
@@ -43,13 +43,15 @@ export class FrameReader {
   #paddingLeft = 0;
   #isData = false;
 
-  constructor(sink: FrameSink) {
+  /** `preface` is what has to be said before the first frame. */
+  constructor(sink: FrameSink, preface: Uint8Array) {
     this.#sink = sink;
+    this.#preface = preface;
   }
 
   /** A frame has begun that says nothing before it is whole. */
   get isWithin(): boolean {
-    return this.#kept.length > 0 || this.#prefaceBytes < PREFACE.length;
+    return this.#kept.length > 0 || this.#prefaceBytes < this.#preface.length;
   }
 
   /**
@@ -62,15 +64,15 @@ export class FrameReader {
     while (at < to && !this.#sink.isOver) {
       if (this.#isData) at = this.#readData(bytes, at, to);
       else if (this.#kept.length > 0) at = this.#complete(bytes, at, to);
-      else if (this.#prefaceBytes < PREFACE.length) at = this.#readPreface(bytes, at, to);
+      else if (this.#prefaceBytes < this.#preface.length) at = this.#readPreface(bytes, at, to);
       else at = this.#readFrame(bytes, at, to);
     }
   }
 
   #readPreface(bytes: Buffer, from: number, to: number): number {
     let at = from;
-    for (; at < to && this.#prefaceBytes < PREFACE.length; at += 1) {
-      if (bytes[at] !== PREFACE[this.#prefaceBytes]) {
+    for (; at < to && this.#prefaceBytes < this.#preface.length; at += 1) {
+      if (bytes[at] !== this.#preface[this.#prefaceBytes]) {
         this.#sink.failed(Code.PROTOCOL_ERROR);
         return to;
       }

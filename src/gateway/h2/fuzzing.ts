@@ -86,7 +86,7 @@ export function toldOf(pieces: readonly Buffer[]): readonly string[] {
       Object.assign(this, { isOver: true });
     },
   };
-  const reader = new FrameReader(sink);
+  const reader = new FrameReader(sink, PREFACE);
   for (const piece of pieces) {
     // What was lent is gone when the next is read.
     const lent = Buffer.from(piece);

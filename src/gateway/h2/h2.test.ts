@@ -115,11 +115,16 @@ test("a stream reaches an instance of HTTP/1.1 as a request, trailers and all", 
 test("a stream reaches an instance of HTTP/2 as a stream, trailers and all", async () => {
   const { host } = await serveStreams(streamEcho);
   using client = disposable(connectTo(address));
-  const asked = { host, headers: { ":method": "POST" }, body: "hello", trailers: { "x-sum": "5" } };
+  const asked = {
+    host,
+    headers: { ":method": "POST", te: "trailers" },
+    body: "hello",
+    trailers: { "x-sum": "5" },
+  };
   const { code, body, trailers } = await askStream(client.session, asked);
   const { headers, bytes, trailers: sent } = JSON.parse(body);
   assert.deepEqual([code, bytes, sent["x-sum"], trailers["x-end"]], [200, 5, "5", "yes"]);
-  assert.equal(headers[":authority"], host);
+  assert.deepEqual([headers[":authority"], headers["te"]], [host, "trailers"]);
   assert.match(headers["forwarded"], /proto=http/);
 });
 

@@ -2,9 +2,11 @@ import { type Clock, dateOf } from "../../base/clock.ts";
 import type { Facts } from "../../base/h1/facts.ts";
 import * as Field from "../../base/h1/fields.ts";
 import type { Head } from "../../base/h1/head.ts";
+import type { Outgoing } from "../caller.ts";
 import type { H1Answer } from "../h1/channel.ts";
 import { dropsOf, isNamedAway } from "../h1/compose.ts";
 import { linesOf } from "../h1/coursing.ts";
+import { LIMITS } from "../limits.ts";
 import { Encoder, encodedBytesMax } from "./encoder.ts";
 import type { Output } from "./output.ts";
 
@@ -22,6 +24,13 @@ const OUR_BYTES = 64;
 const DATE = "date";
 const REVISION = "varve-revision";
 const REVISIONS_MAX = 1_000;
+
+/** As many as may come of either protocol, and what policies and we add to that. */
+export const HEADS_OF_LISTS = {
+  get headersMax(): number {
+    return LIMITS.headersMax + LIMITS.h2FieldsMax;
+  },
+};
 
 /** Fields that are ours, as bytes that are made once: the name, and right behind it the value. */
 export class OwnFields {
@@ -95,6 +104,22 @@ export class HeadWriter {
     return this.#output.headers(stream, encoder.at, isLast);
   }
 
+  /** A request, of the lines that it has for an instance of HTTP/1.1. Answers with its place. */
+  request(stream: number, outgoing: Outgoing): number {
+    const { method, target, authority, hasBody } = outgoing;
+    const { rows } = this.#parts;
+    const text = Buffer.from(outgoing.text, "latin1");
+    rows.readRequest(text, 0, text.length);
+    this.#begin(text.length + OUR_BYTES, rows.count + OUR_FIELDS);
+    this.#pair(":method", method);
+    this.#pair(":scheme", "http");
+    this.#pair(":authority", authority);
+    this.#pair(":path", target);
+    this.#rows(rows);
+    if (rows.valueOf(Field.TE) !== undefined) this.#pair("te", "trailers");
+    return this.#output.headers(stream, this.#encoder.at, !hasBody);
+  }
+
   /** An answer ahead of the answer. */
   information(stream: number, { head, facts }: H1Answer): void {
     this.#begin(head.end - head.fieldsStart, head.count);
@@ -149,6 +174,10 @@ export class HeadWriter {
       const [name, value] = [rows.nameStart(at), rows.valueStart(at)];
       this.#encoder.field(rows.bytes, name, rows.nameEnd(at), value, rows.valueEnd(at));
     }
+  }
+
+  #pair(name: string, value: string): void {
+    this.#ours(Buffer.from(name + value, "latin1"), name.length);
   }
 
   #ours(bytes: Buffer, nameLength: number): void {

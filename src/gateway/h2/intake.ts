@@ -2,7 +2,7 @@ import { Kept } from "../h1/kept.ts";
 import { LIMITS } from "../limits.ts";
 import * as Code from "./codes.ts";
 import { Decoder } from "./decoder.ts";
-import type { Defences } from "./defences.ts";
+import type { Patience } from "./defences.ts";
 import type { Field } from "./field.ts";
 import { type FrameHead, type FrameSink, uint31At } from "./frame_reader.ts";
 import { PeerSettings } from "./peer_settings.ts";
@@ -15,18 +15,17 @@ export interface IntakeHost extends StreamHost {
   readonly isOver: boolean;
   readonly streams: ReadonlyMap<number, Stream>;
   readonly ids: StreamIds;
-  readonly defences: Defences;
-  /** What the client may still send. */
-  room: number;
+  readonly defences: Patience;
   /** The head of a new stream, as far as it was read. */
   opened(head: NewHead): void;
-  /** The client takes so much more of all streams, or of each. */
-  widened(bytes: number): void;
-  widenedEach(bytes: number): void;
   /** The connection ends for this. */
   failed(code: number): void;
-  /** The client begins nothing more. */
-  peerLeaves(): void;
+  /** Another head in a stream that is open. */
+  head(stream: Stream, head: NewHead): void;
+  /** The other side has ended a stream, for this. */
+  takenBack(stream: Stream, code: number): void;
+  /** The other side begins nothing more, and has acted on nothing behind this stream. */
+  peerLeaves(last: number): void;
 }
 
 export interface NewHead {
@@ -80,12 +79,12 @@ export class Intake implements FrameSink {
     if (!isInTurn || !(this.#isGreeted || isGreeting)) this.#host.failed(Code.PROTOCOL_ERROR);
     else if (type === Code.HEADERS) this.#headers(head, bytes, from, to);
     else if (type === Code.WINDOW_UPDATE) this.#window(head, bytes, from);
-    else if (type === Code.RST_STREAM) this.#reset(head);
+    else if (type === Code.RST_STREAM) this.#reset(head, bytes, from);
     else if (type === Code.CONTINUATION) this.#continuation(head, bytes, from, to);
     else if (type === Code.SETTINGS) this.#takeSettings(head, bytes, from, to);
     else if (type === Code.PING) this.#ping(head, bytes, from);
     else if (type === Code.PRIORITY) this.#priority(head, bytes, from);
-    else if (type === Code.GOAWAY) this.#goAway(head);
+    else if (type === Code.GOAWAY) this.#goAway(head, bytes, from);
     else if (type === Code.PUSH_PROMISE) this.#host.failed(Code.PROTOCOL_ERROR);
     // Of other types nothing is known, and nothing asked (4.1).
   }
@@ -97,9 +96,9 @@ export class Intake implements FrameSink {
     const isOutOfTurn = this.#openId !== NO_STREAM || !this.#isGreeted;
     const isNone = id === NO_STREAM || past === "idle" || past === "skipped";
     this.#target = undefined;
-    host.room -= length;
+    host.flow.room -= length;
     if (isOutOfTurn || isNone) host.failed(Code.PROTOCOL_ERROR);
-    else if (host.room < 0) host.failed(Code.FLOW_CONTROL_ERROR);
+    else if (host.flow.room < 0) host.failed(Code.FLOW_CONTROL_ERROR);
     else if (stream !== undefined) {
       const isEmpty = length === 0 && (flags & Code.END_STREAM) === 0;
       const problem = stream.takeFrame(length);
@@ -111,14 +110,14 @@ export class Intake implements FrameSink {
 
   dataPiece(bytes: Buffer, from: number, to: number): void {
     const stream = this.#target;
-    if (stream === undefined || stream.isOver) this.#host.consumed(to - from);
+    if (stream === undefined || stream.isOver) this.#host.flow.consumed(to - from);
     else stream.take(bytes, from, to);
   }
 
   dataEnded({ flags }: FrameHead, padding: number): void {
     const stream = this.#target;
     this.#target = undefined;
-    if (stream === undefined || stream.isOver) this.#host.consumed(padding);
+    if (stream === undefined || stream.isOver) this.#host.flow.consumed(padding);
     else {
       if (padding > 0) stream.takePadding(padding);
       if ((flags & Code.END_STREAM) !== 0) stream.takeEnd([]);
@@ -199,26 +198,16 @@ export class Intake implements FrameSink {
     const fields = decoder.take();
     const { isTooLarge } = decoder;
     const [isEnded, isCircular] = [this.#isOpenEnded, this.#isOpenCircular];
+    const head = { id, fields, isEnded, isTooLarge, isCircular };
     const stream = host.streams.get(id);
-    if (stream !== undefined) this.#trailers(stream, fields);
-    else if (id > host.ids.last) host.opened({ id, fields, isEnded, isTooLarge, isCircular });
+    if (stream?.isEnded === true) host.broken(stream, Code.STREAM_CLOSED);
+    else if (stream !== undefined) host.head(stream, head);
+    else if (id > host.ids.last) host.opened(head);
     else {
       const past = host.ids.pastOf(id);
       if (past === "skipped") host.failed(Code.PROTOCOL_ERROR);
       else if (past === "closed") host.failed(Code.STREAM_CLOSED);
     }
-  }
-
-  #trailers(stream: Stream, fields: readonly Field[]): void {
-    const host = this.#host;
-    const trailers = readTrailers(fields);
-    const bytes = fields.reduce((sum, { size }) => sum + size, 0);
-    if (stream.isEnded) host.broken(stream, Code.STREAM_CLOSED);
-    else if (!this.#isOpenEnded || this.#isOpenCircular || trailers === undefined) {
-      host.broken(stream, Code.PROTOCOL_ERROR);
-    } else if (this.#decoder.isTooLarge || bytes > LIMITS.trailerBytesMax) {
-      host.broken(stream, Code.ENHANCE_YOUR_CALM);
-    } else stream.takeEnd(trailers);
   }
 
   #window({ stream: id, length }: FrameHead, bytes: Buffer, from: number): void {
@@ -230,7 +219,7 @@ export class Intake implements FrameSink {
     const more = uint31At(bytes, from);
     if (id === NO_STREAM) {
       if (more === 0) host.failed(Code.PROTOCOL_ERROR);
-      else host.widened(more);
+      else if (!host.flow.widen(more)) host.failed(Code.FLOW_CONTROL_ERROR);
       return;
     }
     const stream = host.streams.get(id);
@@ -240,15 +229,12 @@ export class Intake implements FrameSink {
     } else if (host.ids.pastOf(id) === "idle") host.failed(Code.PROTOCOL_ERROR);
   }
 
-  #reset({ stream: id, length }: FrameHead): void {
+  #reset({ stream: id, length }: FrameHead, bytes: Buffer, from: number): void {
     const host = this.#host;
     const stream = host.streams.get(id);
     if (length !== 4) host.failed(Code.FRAME_SIZE_ERROR);
-    else if (stream !== undefined) {
-      const isTakenBack = !stream.isAnswered;
-      stream.gone();
-      if (isTakenBack) host.defences.reset();
-    } else if (id === NO_STREAM || host.ids.pastOf(id) === "idle") {
+    else if (stream !== undefined) host.takenBack(stream, bytes.readUInt32BE(from));
+    else if (id === NO_STREAM || host.ids.pastOf(id) === "idle") {
       host.failed(Code.PROTOCOL_ERROR);
     }
   }
@@ -270,7 +256,10 @@ export class Intake implements FrameSink {
     host.writer.allow(settings.tableBytesLeast);
     host.writer.allow(settings.tableBytes);
     host.output.settingsTaken();
-    if (settings.window !== before) host.widenedEach(settings.window - before);
+    for (const stream of host.streams.values()) {
+      const isRight = settings.window === before || stream.widen(settings.window - before);
+      if (!isRight) host.failed(Code.FLOW_CONTROL_ERROR);
+    }
   }
 
   #ping({ flags, stream, length }: FrameHead, bytes: Buffer, from: number): void {
@@ -297,9 +286,20 @@ export class Intake implements FrameSink {
     }
   }
 
-  #goAway({ stream, length }: FrameHead): void {
+  #goAway({ stream, length }: FrameHead, bytes: Buffer, from: number): void {
     if (stream !== NO_STREAM) this.#host.failed(Code.PROTOCOL_ERROR);
     else if (length < 8) this.#host.failed(Code.FRAME_SIZE_ERROR);
-    else this.#host.peerLeaves();
+    else this.#host.peerLeaves(uint31At(bytes, from));
   }
+}
+
+/** A head behind a body: the end of what comes in a stream. */
+export function takeTrailers(host: IntakeHost, stream: Stream, head: NewHead): void {
+  const { fields, isEnded, isTooLarge, isCircular } = head;
+  const trailers = readTrailers(fields);
+  const bytes = fields.reduce((sum, { size }) => sum + size, 0);
+  if (!isEnded || isCircular || trailers === undefined) host.broken(stream, Code.PROTOCOL_ERROR);
+  else if (isTooLarge || bytes > LIMITS.trailerBytesMax) {
+    host.broken(stream, Code.ENHANCE_YOUR_CALM);
+  } else stream.takeEnd(trailers);
 }

@@ -3,10 +3,12 @@ import * as Code from "./codes.ts";
 /** One frame of SETTINGS may say so many; a client has reason to say six. */
 const SETTINGS_MAX = 32;
 
-/** What a client has asked for. */
+/** What the other side has asked for. */
 export class PeerSettings {
   /** What it takes of each stream ahead. */
   window: number = Code.WINDOW_BYTES;
+  /** How many streams it takes at once. */
+  streams = Infinity;
   /** What it keeps of heads. */
   tableBytes: number = Code.TABLE_BYTES;
   /** The least that the last frame has said of that: it may have said several. */
@@ -29,6 +31,7 @@ export class PeerSettings {
       this.tableBytes = value;
       this.tableBytesLeast = Math.min(this.tableBytesLeast, value);
     } else if (id === Code.ENABLE_PUSH) return value > 1 ? Code.PROTOCOL_ERROR : Code.NO_ERROR;
+    else if (id === Code.MAX_CONCURRENT_STREAMS) this.streams = value;
     else if (id === Code.INITIAL_WINDOW_SIZE) {
       if (value > Code.WINDOW_LIMIT) return Code.FLOW_CONTROL_ERROR;
       this.window = value;

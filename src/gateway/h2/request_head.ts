@@ -8,6 +8,7 @@ import * as Kind from "./field.ts";
 export const MALFORMED = "malformed";
 
 const NO_LENGTH = -1;
+const STATUS = /^[1-9]\d\d$/;
 const LENGTH = /^\d{1,15}$/;
 
 /** Methods of which a message without a body needs no word about that. */
@@ -141,6 +142,13 @@ function askingOf(reading: Reading, hasBody: boolean, seen: Seen): Asking | Refu
     isExpecting: reading.isExpecting,
     bodyLength: isChunked ? NO_LENGTH : Math.max(0, length),
   });
+}
+
+/** The code of an answer; nothing where it is malformed. */
+export function readAnswerHead(fields: readonly Field[]): number | undefined {
+  const [first, ...rest] = fields;
+  if (first?.name !== ":status" || !STATUS.test(first.value)) return undefined;
+  return readTrailers(rest) === undefined ? undefined : Number(first.value);
 }
 
 /** What follows a body, or nothing where it is malformed. */

@@ -1,6 +1,8 @@
+import type { Outgoing } from "../caller.ts";
 import type { H1Answer } from "../h1/channel.ts";
 import { LIMITS } from "../limits.ts";
 import * as Code from "./codes.ts";
+import type { Flow } from "./flow.ts";
 import type { HeadWriter } from "./head_writer.ts";
 import type { Output } from "./output.ts";
 
@@ -23,21 +25,13 @@ export interface StreamUser {
 export interface StreamHost {
   readonly output: Output;
   readonly writer: HeadWriter;
-  /** What the client takes of all streams together. */
-  window: number;
-  /** Bytes that wait for the client. */
-  keptBytes: number;
-  /** So many bytes of bodies are nobody's burden any more: the client may send others. */
-  consumed(bytes: number): void;
-  /** It has something to send when there is room. */
-  wait(stream: Stream): void;
-  /** It wants to know when all is told that was read at once. */
-  readBy(stream: Stream): void;
+  readonly flow: Flow;
   /** The client does what makes no sense in this stream. */
   broken(stream: Stream, code: number): void;
   /** `isReset`: by us, so that the client may not know of it yet. */
   closed(stream: Stream, isReset: boolean): void;
-  after(ms: number, act: () => void): void;
+  /** All is said from here, and the other side goes on. */
+  outlasted(stream: Stream): void;
 }
 
 export interface StreamOptions {
@@ -49,9 +43,6 @@ export interface StreamOptions {
   /** The head was the end of what the client sends. */
   readonly isEnded: boolean;
 }
-
-/** Has the client send what it has on its way, before it is told to stop. */
-const HANG_UP_MS = 250;
 
 /** One stream: what a client asks and what it is answered, each with its window. */
 export class Stream {
@@ -65,7 +56,7 @@ export class Stream {
   #window: number;
   /** Of the request: its end has come; bytes that it should have, and has. */
   #isEnded: boolean;
-  readonly #length: number;
+  #length: number;
   #bytes = 0;
   /** What the client may still send; what it may be allowed anew; what nobody has taken yet. */
   #room = LIMITS.h2WindowBytes;
@@ -109,12 +100,8 @@ export class Stream {
       this.#host.broken(this, Code.PROTOCOL_ERROR);
     } else {
       this.user?.bodyPiece(bytes, from, to);
-      this.#host.readBy(this);
+      this.#host.flow.readBy(this);
     }
-  }
-
-  readEnded(): void {
-    if (!this.isOver) this.user?.readEnded();
   }
 
   takePadding(bytes: number): void {
@@ -128,8 +115,8 @@ export class Stream {
       return;
     }
     this.#isEnded = true;
-    if (this.#isDone) this.#close(false);
-    else this.user?.bodyEnded(trailers);
+    this.user?.bodyEnded(trailers);
+    if (this.#isDone && !this.isOver) this.#close(false);
   }
 
   /** So much of the body has gone on: the client may send as much again. */
@@ -147,15 +134,25 @@ export class Stream {
   dropped(bytes: number): void {
     if (this.isOver) return;
     this.#held -= bytes;
-    this.#host.consumed(bytes);
+    this.#host.flow.consumed(bytes);
   }
 
   /** The client takes so much more, or less. False: that is more than there may be. */
   widen(bytes: number): boolean {
     this.#window += bytes;
     if (this.#window > Code.WINDOW_LIMIT) return false;
-    if (this.#waiting.length > 0 && this.#window > 0) this.#host.wait(this);
+    if (this.#waiting.length > 0 && this.#window > 0) this.#host.flow.wait(this);
     return true;
+  }
+
+  /** So long is what comes to be. */
+  expect(length: number): void {
+    this.#length = length;
+  }
+
+  asked(outgoing: Outgoing): void {
+    this.#note(this.#host.writer.request(this.id, outgoing));
+    if (!outgoing.hasBody) this.#done();
   }
 
   goOn(): void {
@@ -190,8 +187,8 @@ export class Stream {
     if (start === to) return true;
     const rest = bytes.subarray(start, to);
     this.#waiting.push(isLasting ? rest : Buffer.from(rest));
-    this.#host.keptBytes += rest.length;
-    if (this.#window > 0) this.#host.wait(this);
+    this.#host.flow.keptBytes += rest.length;
+    if (this.#window > 0) this.#host.flow.wait(this);
     return false;
   }
 
@@ -207,7 +204,7 @@ export class Stream {
     const first = this.#waiting[0];
     if (first === undefined || this.isOver) return false;
     const to = this.#write(first, 0, first.length, 1);
-    this.#host.keptBytes -= to;
+    this.#host.flow.keptBytes -= to;
     if (to < first.length) this.#waiting[0] = first.subarray(to);
     else this.#waiting.shift();
     if (this.#waiting.length > 0) {
@@ -233,15 +230,14 @@ export class Stream {
 
   /** Writes as much as may go now, in so many frames at most; answers with how far it came. */
   #write(bytes: Buffer, from: number, to: number, framesMax: number): number {
-    const host = this.#host;
-    const { output } = host;
+    const { output, flow } = this.#host;
     let at = from;
     for (let frames = 0; at < to && frames < framesMax && !output.isFull; frames += 1) {
-      const length = Math.min(to - at, Code.FRAME_BYTES_MAX, this.#window, host.window);
+      const length = Math.min(to - at, Code.FRAME_BYTES_MAX, this.#window, flow.window);
       if (length <= 0) break;
       this.#note(output.data(this.id, bytes, at, at + length));
       this.#window -= length;
-      host.window -= length;
+      flow.window -= length;
       at += length;
     }
     return at;
@@ -264,18 +260,14 @@ export class Stream {
 
   #done(): void {
     this.#isDone = true;
-    if (this.#isEnded) {
-      this.#close(false);
-      return;
-    }
-    // The answer is all there is: what the client still sends is not wanted (RFC 9113, 8.1).
-    this.#host.after(HANG_UP_MS, () => this.reset(Code.NO_ERROR));
+    if (this.#isEnded) this.#close(false);
+    else this.#host.outlasted(this);
   }
 
   #close(isReset: boolean): void {
     this.isOver = true;
-    for (const piece of this.#waiting.splice(0)) this.#host.keptBytes -= piece.length;
-    if (this.#held > 0) this.#host.consumed(this.#held);
+    for (const piece of this.#waiting.splice(0)) this.#host.flow.keptBytes -= piece.length;
+    if (this.#held > 0) this.#host.flow.consumed(this.#held);
     this.#held = 0;
     this.#host.closed(this, isReset);
     this.user?.closed();

@@ -7,7 +7,7 @@ import { LIMITS } from "../limits.ts";
 import type { Routing } from "../route.ts";
 import { Connection } from "./connection.ts";
 import type { Attack } from "./defences.ts";
-import { OwnFields } from "./head_writer.ts";
+import { HEADS_OF_LISTS, OwnFields } from "./head_writer.ts";
 import type { StreamParts } from "./stream_parts.ts";
 import { Chunks, Turn } from "./turn.ts";
 import { Watches } from "./watch.ts";
@@ -33,7 +33,7 @@ export class StreamListener {
     this.#parts = {
       ...options,
       ...{ turn: new Turn(), chunks: new Chunks(), buffers: new ReadBuffers() },
-      ...{ own: new OwnFields(clock), rows: new Head(LIMITS), watches: new Watches(clock) },
+      ...{ own: new OwnFields(clock), rows: new Head(HEADS_OF_LISTS), watches: new Watches(clock) },
     };
   }
 
