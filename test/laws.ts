@@ -24,7 +24,7 @@ export const MAY_IMPORT: Readonly<Record<string, string>> = {
     "base api versions scaling store client oci gateway build runtime control server facade " +
     "reconcilers",
   cli: "base api client",
-  "main.ts": "platform cli",
+  "main.ts": "base/loading.ts platform cli",
   console: "types:api",
   deploy: "base api",
   examples: "",
@@ -66,6 +66,11 @@ export const BANS: readonly (readonly [RegExp, string, string])[] = [
   [/(?<!\.)\bset(Timeout|Interval)\b/, "base/clock.ts", "take a Clock"],
   [/\b(Math\.random|randomUUID)\b/, "base/chance.ts", "take a Chance"],
   [/\bconsole\.\w/, "base/log.ts cli", "log through base/log.ts"],
+  [
+    /^(?:import (?!type\b)|\} )[^;\n]*from "node:http"/m,
+    "gateway/rig.ts runtime/test_app.ts oci/test_registry.ts",
+    "take it from base/node_http.ts",
+  ],
   [/\bFIXME\b|\bTODO(?!\()/, "", "write TODO(correctness|hardening|cleanup|coverage)"],
 ];
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Ajv } from "ajv";
 import { type Chance, seededChance } from "../base/chance.ts";
 import { CLIENT_SIGNER } from "./certificate_request.ts";
 import { cellOf } from "./column.ts";
@@ -131,6 +132,12 @@ for (const [title, make] of Object.entries(HOSTILE)) {
     }
   });
 }
+
+test("the schema of each kind is a JSON Schema", () => {
+  const ajv = new Ajv();
+  const bad = KINDS.filter((kind) => !ajv.validateSchema(schemaOf(kind)));
+  assert.deepEqual(bad, []);
+});
 
 test("very many containers, volumes and variables are checked at once", () => {
   const containers = Array.from({ length: 8000 }, (_, index) => ({

@@ -1,7 +1,7 @@
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Answer, Call } from "./call.ts";
+import { nodeHttp } from "./node_http.ts";
 import { chunkOf, gather, LAST_CHUNK, outletTo } from "./outlet.ts";
 
 /** What of an answer depends on the connection, and not on what is answered. */
@@ -115,7 +115,7 @@ const statusLines = new Map<number, string>();
 function statusLine(code: number): string {
   const known = statusLines.get(code);
   if (known !== undefined) return known;
-  const made = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? "Unknown"}\r\n`;
+  const made = `HTTP/1.1 ${code} ${nodeHttp.STATUS_CODES[code] ?? "Unknown"}\r\n`;
   statusLines.set(code, made);
   return made;
 }

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { nodeHttp } from "../base/node_http.ts";
 import type { Refusal } from "./refusal.ts";
 
 const WANTS_JSON = /\bapplication\/(?:[\w.-]+\+)?json\b/i;
@@ -29,7 +29,7 @@ export function answerOf(refusal: Refusal, isJson: boolean): OwnAnswer {
 }
 
 function problemOf({ code, detail, host, revision, instance }: Refusal): string {
-  const head = { type: "about:blank", title: STATUS_CODES[code], status: code, detail };
+  const head = { type: "about:blank", title: nodeHttp.STATUS_CODES[code], status: code, detail };
   // What is absent is left out by JSON.
   return `${JSON.stringify({ ...head, host, revision, instanceName: instance })}\n`;
 }

@@ -1,5 +1,6 @@
-import { Agent, request } from "node:http";
+import type { Agent } from "node:http";
 import type { Clock } from "../base/clock.ts";
+import { nodeHttp } from "../base/node_http.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
 import type { Outgoing } from "./caller.ts";
 import { removeHeader } from "./course.ts";
@@ -24,7 +25,7 @@ const COPY_MS = 30_000;
  */
 export class Mirrors {
   readonly #options: MirrorsOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: OPEN_MAX });
+  readonly #agent = new nodeHttp.Agent({ keepAlive: true, maxFreeSockets: OPEN_MAX });
   #open = 0;
 
   constructor(options: MirrorsOptions) {
@@ -115,7 +116,7 @@ export class Copy implements Waiter {
       }
       const { host, port } = endpoint;
       const { method, target: path } = outgoing;
-      const sent = request({ host, port, method, path, agent, headers: this.headers });
+      const sent = nodeHttp.request({ host, port, method, path, agent, headers: this.headers });
       sent.setTimeout(COPY_MS, () => sent.destroy());
       sent.on("response", (answer) => answer.resume());
       sent.on("error", () => count(backend.tally, CELL.mirrorsDropped, 1));

@@ -18,9 +18,10 @@ export class DefaultNamespace implements Part {
     const { apiVersion, kind } = NAMESPACE;
     for (const name of NAMES) {
       try {
-        await this.#client.create<Namespace>({ apiVersion, kind, metadata: { name } });
+        await this.#client.get(NAMESPACE, { name });
       } catch (thrown) {
-        if (!isReason(thrown, "AlreadyExists")) throw thrown;
+        if (!isReason(thrown, "NotFound")) throw thrown;
+        await this.#client.create<Namespace>({ apiVersion, kind, metadata: { name } });
       }
     }
   }

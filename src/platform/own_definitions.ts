@@ -38,7 +38,9 @@ export class OwnDefinitions implements Part {
     const draft = definitionOf(kind);
     const { name = "" } = draft.metadata;
     const found = await this.#find(name);
-    if (found !== undefined && isDeepStrictEqual(found.spec, draft.spec)) return;
+    // As JSON, for schemas hold more than that.
+    const spec: unknown = JSON.parse(JSON.stringify(draft.spec));
+    if (found !== undefined && isDeepStrictEqual(found.spec, spec)) return;
     const metadata = { ...found?.metadata, ...draft.metadata, name };
     const stored =
       found === undefined

@@ -1,7 +1,7 @@
-import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { connect } from "node:net";
 import type { Probe } from "../api/probe.ts";
+import { nodeHttp } from "../base/node_http.ts";
 import { askHttp2, checkGrpc, type HealthRequest } from "./http2_attempt.ts";
 
 /** What a probe found. */
@@ -110,7 +110,7 @@ async function tryHttp(get: HttpGet, trial: Trial): Promise<Verdict> {
 function askHttp1(asked: HealthRequest, isPlain: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
     const options = { ...asked, agent: false, rejectUnauthorized: false };
-    const request = (isPlain ? requestHttp : requestHttps)(options, (response) => {
+    const request = (isPlain ? nodeHttp.request : requestHttps)(options, (response) => {
       resolve(response.statusCode ?? 0);
       response.on("error", reject);
       response.destroy();

@@ -2,18 +2,11 @@ import type { Kind } from "../api/kind.ts";
 import type { ObjectKey, Resource } from "../api/meta.ts";
 import { type Change, prefixOf, storeKey } from "./store.ts";
 
-/** What stands in the file, and nobody has asked for yet. */
-export class Unread {
-  readonly revision: number;
-  /** Whether it may have owners or be on its way out. */
-  readonly isLinked: boolean;
-
-  constructor(revision: number, text: string) {
-    this.revision = revision;
-    // A text that says so of something else is read in vain.
-    this.isLinked = LINKS.some((field) => text.includes(`"${field}"`));
-  }
-}
+/**
+ * What stands in the file, and nobody has asked for yet: its revision, and less than 0 where it may
+ * have owners or be on its way out. A number, as a start makes one for each.
+ */
+type Unread = number;
 
 /** One key and what is stored there. Once it is empty it stays so: the key then gets a new one. */
 interface Slot {
@@ -22,12 +15,14 @@ interface Slot {
 }
 
 const LINKS = ["ownerReferences", "deletionTimestamp"] as const;
+const [OWNED, GOING] = LINKS.map((field) => `"${field}"`) as [string, string];
 
 /** All that is stored now: by key, and for each kind in order. */
 export class Live {
   readonly #read: (revision: number) => Resource;
   readonly #slots = new Map<string, Slot>();
   readonly #kinds = new Map<string, SortedSlots>();
+  #last = { prefix: "", slots: new SortedSlots() };
 
   /** `read` answers with what was put at a revision. */
   constructor(read: (revision: number) => Resource) {
@@ -41,7 +36,7 @@ export class Live {
   /** The revision that each was put at. */
   *revisions(): Iterable<number> {
     for (const { held } of this.#slots.values()) {
-      if (held instanceof Unread) yield held.revision;
+      if (typeof held === "number") yield Math.abs(held);
       else if (held !== undefined) yield Number(held.metadata.resourceVersion);
     }
   }
@@ -52,10 +47,6 @@ export class Live {
       const resource = isLinked(slot) ? this.#in(slot) : undefined;
       if (resource !== undefined) yield resource;
     }
-  }
-
-  has(key: string): boolean {
-    return this.#slots.has(key);
   }
 
   at(key: string): Resource | undefined {
@@ -92,14 +83,26 @@ export class Live {
     this.#add(prefixOf(resource), { key, held: resource });
   }
 
-  /** Adds what is not there yet, of the kind that its key begins with. */
-  addUnread(key: string, unread: Unread): void {
-    this.#add(key.slice(0, key.indexOf("/") + 1), { key, held: unread });
+  /** Adds what is not there yet: the text of a resource that was put at a revision. */
+  addUnread(key: string, revision: number, text: string): void {
+    // A text that says so of something else is read in vain.
+    const mayBeLinked = text.includes(OWNED) || text.includes(GOING);
+    const slot = { key, held: mayBeLinked ? -revision : revision };
+    this.#slots.set(key, slot);
+    // Most are of the same kind as the one before.
+    const { prefix } = this.#last;
+    if (prefix === "" || !key.startsWith(prefix)) this.#last = this.#kindOf(key);
+    this.#last.slots.add(slot);
+  }
+
+  #kindOf(key: string): { readonly prefix: string; readonly slots: SortedSlots } {
+    const prefix = key.slice(0, key.indexOf("/") + 1);
+    return { prefix, slots: this.#sorted(prefix) };
   }
 
   /** Read when somebody first asks: after a start, nobody asks for most of them. */
   #in(slot: Slot): Resource | undefined {
-    if (slot.held instanceof Unread) slot.held = this.#read(slot.held.revision);
+    if (typeof slot.held === "number") slot.held = this.#read(Math.abs(slot.held));
     return slot.held;
   }
 
@@ -118,7 +121,7 @@ export class Live {
 }
 
 function isLinked({ held }: Slot): boolean {
-  if (held === undefined || held instanceof Unread) return held?.isLinked === true;
+  if (held === undefined || typeof held === "number") return (held ?? 0) < 0;
   return LINKS.some((field) => held.metadata[field] !== undefined);
 }
 
@@ -131,6 +134,12 @@ class SortedSlots {
   #isSorted = true;
   /** New slots, which are not among the others yet, and emptied ones, which may still be. */
   #changed: Slot[] = [];
+
+  /** One of very many that are new: nobody lists them yet. */
+  add(slot: Slot): void {
+    this.#slots.push(slot);
+    this.#isSorted = false;
+  }
 
   changed(slot: Slot): void {
     this.#changed.push(slot);

@@ -1,5 +1,5 @@
 import type { Resource } from "../api/meta.ts";
-import { Live, Unread } from "./live.ts";
+import { Live } from "./live.ts";
 import type { LogFile, Row } from "./log_file.ts";
 import { isSealed, standIn, type Vault } from "./vault.ts";
 
@@ -15,8 +15,8 @@ export interface Loaded {
 }
 
 /**
- * Reads the whole log, newest first, so that of each key the first row is the one that counts.
- * Throws when a row is damaged, or missing where none may be.
+ * Reads the whole log, newest first: what counts is what no row after it has replaced. Throws when
+ * a row is damaged, or missing where none may be.
  */
 export function load(file: LogFile, vault?: Vault): Loaded {
   const { compacted } = file.state();
@@ -25,7 +25,8 @@ export function load(file: LogFile, vault?: Vault): Loaded {
     if (row.body === undefined) throw file.damaged(`revision ${wanted} holds no resource`);
     return resourceIn({ ...row, body: row.body }, vault);
   });
-  const deleted = new Set<string>();
+  const replaced = new Set<number>();
+  let count = 0;
   let revision: number | undefined;
   let next: number | undefined;
   let stale = 0;
@@ -36,18 +37,20 @@ export function load(file: LogFile, vault?: Vault): Loaded {
       throw file.damaged(`revision ${next} is missing`);
     }
     next = row.revision - 1;
-    const { key, body } = row;
+    const { key, body, previous } = row;
     if (body !== undefined && vault?.isCurrent(key, body) === false) {
       stale += 1;
       if (!isSealed(body)) plain += 1;
     }
-    if (deleted.has(key) || live.has(key)) continue;
-    if (body === undefined) deleted.add(key);
-    else if (!isSealed(body)) live.addUnread(key, new Unread(row.revision, body));
+    if (previous > 0) replaced.add(previous);
+    if (replaced.delete(row.revision) || body === undefined) continue;
+    count += 1;
+    if (!isSealed(body)) live.addUnread(key, row.revision, body);
     // Opened now, for whether the keys are there is told at the start or too late.
     else live.apply(key, { type: "put", resource: resourceIn({ ...row, body }, vault) });
   }
   if (next !== undefined && next > compacted) throw file.damaged(`revision ${next} is missing`);
+  if (live.size !== count) throw file.damaged("two rows are the newest of one key");
   // The last rows may all have been deletions, and swept away.
   const last = Math.max(revision ?? 0, compacted);
   return { live, revision: last, compactedRevision: compacted, stale, plain };

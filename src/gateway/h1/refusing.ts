@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { nodeHttp } from "../../base/node_http.ts";
 import { answerOf } from "../answer.ts";
 import type { OnAnswer } from "../course.ts";
 import type { Refusal } from "../refusal.ts";
@@ -28,6 +28,6 @@ export function refusalText(refusal: Refusal, options: RefusingOptions): string 
   const { headers, body } = answerOf(refusal, isJson);
   onAnswer?.(code, headers)?.destroy();
   if (isLast) headers.push("Connection", "close");
-  const line = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}`;
+  const line = `HTTP/1.1 ${code} ${nodeHttp.STATUS_CODES[code] ?? ""}`;
   return `${line}\r\n${linesOf(headers)}\r\n${isHead ? "" : body}`;
 }

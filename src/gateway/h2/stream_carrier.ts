@@ -1,7 +1,7 @@
-import { STATUS_CODES } from "node:http";
 import { Facts } from "../../base/h1/facts.ts";
 import { Head } from "../../base/h1/head.ts";
 import type { Problem } from "../../base/h1/problem.ts";
+import { nodeHttp } from "../../base/node_http.ts";
 import type { Endpoint } from "../backend.ts";
 import type { Carrier, Journey, Outcome, Outgoing } from "../caller.ts";
 import { type H1Answer, isStreamType } from "../h1/channel.ts";
@@ -221,7 +221,7 @@ class AnswerOfStream implements H1Answer {
   readonly problem: Problem | undefined;
 
   constructor(method: string, code: number, fields: readonly Field[], isEnded: boolean) {
-    let text = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\n`;
+    let text = `HTTP/1.1 ${code} ${nodeHttp.STATUS_CODES[code] ?? ""}\r\n`;
     for (const field of fields) if (!field.name.startsWith(":")) text += field.line;
     const bytes = Buffer.from(`${text}\r\n`, "latin1");
     this.head = new Head({ headersMax: fields.length });

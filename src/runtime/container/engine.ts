@@ -1,7 +1,7 @@
-import { request as requestHttp } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { HttpClient, HttpError, type HttpResponse } from "../../base/http_client.ts";
+import { nodeHttp } from "../../base/node_http.ts";
 import type { Schema, Value } from "../../base/schema.ts";
 import { read } from "../../base/schema_reading.ts";
 import { type EngineAddress, textOfAddress } from "./address.ts";
@@ -102,7 +102,7 @@ export class Engine implements AsyncDisposable {
     const text = JSON.stringify(body);
     const address = this.#address;
     const to = address.kind === "unix" ? { socketPath: address.path } : address;
-    const request = requestHttp({
+    const request = nodeHttp.request({
       ...to,
       method: "POST",
       path: this.#pathOf(path, {}),
