@@ -62,8 +62,9 @@ export class Flow {
     let at = 0;
     for (; at < line.length && this.window > 0 && !this.#output.isFull; at += 1) {
       const stream = line[at] as Stream;
-      if (stream.pump()) line.push(stream);
-      else stream.isWaiting = false;
+      // It may have more to send by what it does when it has sent this.
+      stream.isWaiting = false;
+      if (stream.pump()) this.wait(stream);
     }
     if (!this.#isOver) this.#line = line.slice(at);
   }

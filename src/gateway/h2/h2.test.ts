@@ -178,6 +178,19 @@ test("bodies of some megabytes pass both ways whole, at the pace of the slower s
   assert.equal(createHash("sha256").update(down.body).digest("hex"), digest);
 });
 
+test("large answers of an instance of HTTP/2 pass whole, many at once", async () => {
+  const { host } = await serveStreams((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.end(Buffer.alloc(200_000, `${stream.id} `));
+  });
+  using client = disposable(connectTo(address));
+  const replies = await Promise.all(
+    Array.from({ length: 16 }, () => askStream(client.session, { host })),
+  );
+  assert.deepEqual(new Set(replies.map(({ body }) => body.length)), new Set([200_000]));
+  assert.equal(new Set(replies.map(({ body }) => body.slice(0, 3))).size, 16);
+});
+
 test("a client that reads nothing holds back the instance, and nobody else", async () => {
   let written = 0;
   const { host } = await serveStreams((stream) => {
