@@ -48,7 +48,9 @@ const ROWS = {
     ms,
     "from the first byte of a request, or from its connection, until its head is whole",
   ],
-  keepAliveMs: [60_000, ms, "a connection without a request is closed after this"],
+  // Longer than clients and balancers before us wait (ten minutes at most): whoever closes first
+  // must not be us, or the other may just be sending a request there.
+  keepAliveMs: [620_000, ms, "a connection without a request is closed after this"],
   bodyIdleMs: [30_000, ms, "a client sends no byte of a body that it has begun"],
   writeIdleMs: [60_000, ms, "a client takes no byte of what is ready for it"],
   lingerMs: [5_000, ms, "a client may go on sending what nobody reads any more"],
