@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Answer } from "./call.ts";
+import { CR } from "./h1/bytes.ts";
 import { BAD, INCOMPLETE } from "./h1/head.ts";
 import { PROBLEMS, type Problem } from "./h1/problem.ts";
 import { isWorthReading, skipEmptyLine } from "./h1/scan.ts";
@@ -101,6 +102,8 @@ export class HttpConnection {
   #takeHead(): boolean {
     const { head, limits } = this.#serving;
     const [bytes, to] = [this.#bytes, this.#bytes.length];
+    // Half an empty line in front of a head.
+    if (to - this.#at === 1 && bytes[this.#at] === CR) return false;
     const start = skipEmptyLine(bytes, this.#at, to);
     const isWorth = this.#scanned === 0 || isWorthReading(bytes, this.#at + this.#scanned, to);
     const end = isWorth ? head.readRequest(bytes, start, to) : INCOMPLETE;

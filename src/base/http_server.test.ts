@@ -186,6 +186,11 @@ for (const { title, sent, answers } of [
     answers: ["200 GET /a", "200 GET /b"],
   },
   {
+    title: "an empty line in front of a request is let be",
+    sent: ["", "GET /a HTTP/1.1", "Host: x", "", "", "GET /b HTTP/1.1", "Host: x", ...LAST],
+    answers: ["200 GET /a", "200 GET /b"],
+  },
+  {
     title: "a client of HTTP/1.0 is answered once",
     sent: ["GET /a HTTP/1.0", "", "GET /b HTTP/1.0", "", ""],
     answers: ["200 GET /a"],
@@ -345,6 +350,23 @@ test("whoever reads a body, and whoever answers, is told when the caller leaves"
   await promise;
   await new Promise(setImmediate);
   assert.deepEqual(left, ["aborted", "the caller has gone"]);
+});
+
+test("whoever takes a connection over has all that comes behind the request", async () => {
+  const echo: Handler = ({ isUpgrade }) => ({
+    code: isUpgrade ? 101 : 400,
+    take: ({ socket, head }) => {
+      socket.write(`HTTP/1.1 101 x\r\n\r\n${head}`);
+      socket.on("data", (piece: Buffer) => socket.end(piece));
+    },
+  });
+  await using server = await serve({ "/a": echo });
+  const asked = ["Host: x", "Connection: Upgrade", "Upgrade: WebSocket", "", "one "];
+  const socket = open(server.port, "GET /a HTTP/1.1", ...asked);
+  const all = text(socket);
+  await once(socket, "readable");
+  socket.write("two");
+  assert.equal(await all, "HTTP/1.1 101 x\r\n\r\none two");
 });
 
 test("a client that takes no answers is asked for no more requests", async () => {
