@@ -319,10 +319,10 @@ export class Fleet implements Gateway, AsyncDisposable {
     await this.#confirmations.of(this.#version.number);
   }
 
-  /** What is said in one turn of the event loop goes out together. */
+  /** What is said in one turn of the event loop goes out together, before anything is stored. */
   #flushSoon(): void {
     this.#flushing ??= new Promise((resolve) => {
-      setImmediate(() => {
+      process.nextTick(() => {
         this.#flushing = undefined;
         this.#flush();
         resolve();

@@ -1,7 +1,11 @@
-import { AUTOSCALER_CONFIG, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
+import {
+  AUTOSCALER_CONFIG,
+  type ScalingGlobals,
+  storedAutoscalerConfig,
+} from "../api/autoscaler_config.ts";
 import { BUILD } from "../api/build.ts";
 import { BUILD_TEMPLATE, CLUSTER_BUILD_TEMPLATE } from "../api/build_template.ts";
-import { CONFIG_MAP } from "../api/config_map.ts";
+import { CONFIG_MAP, type ConfigMap } from "../api/config_map.ts";
 import { CONFIGURATION } from "../api/configuration.ts";
 import { DOMAIN_MAPPING, type DomainMapping } from "../api/domain_mapping.ts";
 import { KINDS } from "../api/kinds.ts";
@@ -16,7 +20,7 @@ import { TRAFFIC_POLICY, type TrafficPolicy } from "../api/traffic_policy.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Builder } from "../build/build.ts";
-import type { Cache, Client } from "../client/client.ts";
+import type { Cache, Client, Lister } from "../client/client.ts";
 import type { Controller } from "../control/controller.ts";
 import type { Recorder } from "../control/recorder.ts";
 import { References } from "../control/references.ts";
@@ -88,9 +92,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     clusterTemplates: cache.lister(CLUSTER_BUILD_TEMPLATE),
     accounts: cache.lister(SERVICE_ACCOUNT),
   };
-  const globals = () => {
-    return storedAutoscalerConfig(environment.configMaps.get(AUTOSCALER_CONFIG)?.data);
-  };
+  const globals = globalsOf(environment.configMaps);
   const activate = (revision: string) => autoscaler.activate(revision);
   const policies = cache.lister(TRAFFIC_POLICY);
   const steering = { policies, policyReferences };
@@ -108,4 +110,18 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     podController({ client, runtime, builder }),
     buildController({ ...deps, ...environment, pods, ...templates }),
   ] as readonly Controller[];
+}
+
+/** What the autoscaler's ConfigMap says, read once a change: each look at a Revision asks. */
+function globalsOf(configMaps: Lister<ConfigMap>): () => ScalingGlobals {
+  let globals = storedAutoscalerConfig(undefined);
+  let readAt: string | undefined;
+  return () => {
+    const config = configMaps.get(AUTOSCALER_CONFIG);
+    if (config?.metadata.resourceVersion !== readAt) {
+      globals = storedAutoscalerConfig(config?.data);
+      readAt = config?.metadata.resourceVersion;
+    }
+    return globals;
+  };
 }

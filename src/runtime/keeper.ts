@@ -7,9 +7,10 @@ import type { Log } from "../base/log.ts";
 import { exitOf, toldOf } from "./exit.ts";
 import { keepProbing, type Started, startedUp } from "./prober.ts";
 import { type InstanceRecord, type Records, type RunRecord, without } from "./records.ts";
-import type { Driver, Ended, Run } from "./run.ts";
+import type { Driver, Run } from "./run.ts";
 import type { ExecRequest, Execution, Exit, Instance, Usage } from "./runtime.ts";
 import { textOf } from "./system_error.ts";
+import { orAborted } from "./unless_aborted.ts";
 import { instanceOf } from "./view.ts";
 
 export interface KeeperOptions<R extends RunRecord> {
@@ -20,6 +21,8 @@ export interface KeeperOptions<R extends RunRecord> {
   readonly log: Log;
   /** The pause before an instance that ended is started again. */
   readonly backoff: Backoff;
+  /** See `Probing`. */
+  readonly crowd: Set<unknown>;
   /** Called whenever `instance` says something else. */
   readonly tell: () => void;
 }
@@ -98,8 +101,7 @@ export class Keeper<R extends RunRecord> {
     this.#record = { ...this.#record, run: without(run, "isFrozen") };
     this.#show("ready", "");
     this.#probeAnew();
-    // Somebody waits, and who reads on the record that it is frozen will only thaw it once more.
-    this.#options.clock.after(0, () => this.#note({}));
+    this.#noteLater();
   }
 
   async usage(): Promise<Usage | undefined> {
@@ -224,8 +226,9 @@ export class Keeper<R extends RunRecord> {
     this.#showUp();
     isUp();
     if (this.#record.run?.isFrozen !== true) this.#probeAnew();
-    const ended = await this.#endOf(run);
+    const ended = await orAborted(this.#over.signal, run.ended);
     this.#probing.abort();
+    // It goes on, and we do not.
     if (ended === undefined) return;
     const remains = await run.clear(this.#over.signal);
     this.#run = undefined;
@@ -234,20 +237,10 @@ export class Keeper<R extends RunRecord> {
     await this.#wait();
   }
 
-  /** How a run ended; nothing when it goes on, and we do not. */
-  #endOf(run: Run): Promise<Ended | undefined> {
-    const { signal } = this.#over;
-    return new Promise((resolve) => {
-      signal.addEventListener("abort", () => resolve(undefined), { once: true });
-      if (signal.aborted) resolve(undefined);
-      void run.ended.then(resolve);
-    });
-  }
-
   async #probe(run: Run, signal: AbortSignal, isIll: (found: string) => void) {
     const { spec } = this.#record;
-    const { clock } = this.#options;
-    const probing = { target: run.target, clock, signal };
+    const { clock, crowd } = this.#options;
+    const probing = { target: run.target, clock, crowd, signal };
     if (!(await this.#hasStarted(probing, isIll))) return;
     void keepProbing(spec.readiness, {
       ...probing,
@@ -292,7 +285,7 @@ export class Keeper<R extends RunRecord> {
       const readyMs = run.readyMs ?? clock.elapsed() - this.#beganMs;
       this.#record = { ...this.#record, run: { ...run, phase: "ready", readySinceMs, readyMs } };
       this.#show("ready", "");
-      this.#note({});
+      this.#noteLater();
     } else if (!isReady && run.phase === "ready") {
       this.#record = {
         ...this.#record,
@@ -380,6 +373,11 @@ export class Keeper<R extends RunRecord> {
       const instance = this.#record.spec.name;
       this.#options.log.warn({ err, instance }, "Cannot write the record of an instance");
     }
+  }
+
+  /** Somebody waits, and who reads what was before will only probe it, or thaw it, once more. */
+  #noteLater(): void {
+    this.#options.clock.after(0, () => this.#note({}));
   }
 
   #showUp(): void {

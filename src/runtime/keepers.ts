@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { ApiError, notFound } from "../api/error.ts";
 import { assert } from "../base/assert.ts";
 import type { LogLine, LogOptions } from "../base/line_log.ts";
@@ -5,12 +6,19 @@ import { Keeper, type KeeperOptions } from "./keeper.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
 import type { RevisionLogs } from "./revision_logs.ts";
 import type { ExecRequest, Execution, Instance, InstanceSpec, Usage } from "./runtime.ts";
+import { Turns } from "./turns.ts";
 
-export interface KeepersOptions<R extends RunRecord> extends Omit<KeeperOptions<R>, "tell"> {
+export interface KeepersOptions<R extends RunRecord>
+  extends Omit<KeeperOptions<R>, "tell" | "crowd"> {
   readonly logs: RevisionLogs;
 }
 
 export type InstanceLogOptions = LogOptions & { readonly previous?: boolean };
+
+const SOON_MS = 1000;
+
+/** So many are begun at a time for each processor. */
+const AT_ONCE = 3;
 
 /** What `kubectl` calls an instance. */
 const POD = { apiVersion: "v1", kind: "Pod", plural: "pods" } as const;
@@ -20,10 +28,17 @@ export class Keepers<R extends RunRecord> implements AsyncDisposable {
   readonly #options: KeepersOptions<R>;
   readonly #keepers = new Map<string, Keeper<R>>();
   readonly #listeners = new Set<(name: string) => void>();
+  readonly #turns: Turns;
+  readonly #crowd = new Set<unknown>();
+  /** As which it was told of last. */
+  readonly #phases = new Map<string, Instance["phase"]>();
+  /** Who is told of a little later. */
+  readonly #due = new Map<string, Disposable>();
   #isClosed = false;
 
   constructor(options: KeepersOptions<R>) {
-    this.#options = options;
+    this.#turns = new Turns(options.clock, AT_ONCE * availableParallelism());
+    this.#options = { ...options, driver: this.#turns.around(options.driver) };
   }
 
   /** Takes on all that is on record. */
@@ -123,6 +138,7 @@ export class Keepers<R extends RunRecord> implements AsyncDisposable {
     this.#isClosed = true;
     await Promise.all([...this.#keepers.values()].map((it) => it.close()));
     this.#listeners.clear();
+    for (const due of this.#due.values()) due[Symbol.dispose]();
   }
 
   #checkOpen(): void {
@@ -136,7 +152,8 @@ export class Keepers<R extends RunRecord> implements AsyncDisposable {
 
   #keep(record: InstanceRecord<R>): Keeper<R> {
     const { name, revision } = record.spec;
-    const keeper = new Keeper(record, { ...this.#options, tell: () => this.#tell(name) });
+    const tell = () => this.#tellSoon(name);
+    const keeper = new Keeper(record, { ...this.#options, crowd: this.#crowd, tell });
     this.#options.logs.open(revision, name);
     this.#keepers.set(name, keeper);
     this.#tell(name);
@@ -152,7 +169,23 @@ export class Keepers<R extends RunRecord> implements AsyncDisposable {
     }
   }
 
+  /** A new phase is told at once; what else is new has time, for there is more to come. */
+  #tellSoon(name: string): void {
+    const isNewPhase = this.get(name)?.phase !== this.#phases.get(name);
+    if (isNewPhase) this.#tell(name);
+    else if (!this.#due.has(name)) {
+      const due = this.#options.clock.after(SOON_MS, () => this.#tell(name));
+      this.#due.set(name, due);
+    }
+  }
+
   #tell(name: string): void {
+    this.#due.get(name)?.[Symbol.dispose]();
+    this.#due.delete(name);
+    const phase = this.get(name)?.phase;
+    if (phase !== "starting") this.#turns.give(name);
+    if (phase === undefined) this.#phases.delete(name);
+    else this.#phases.set(name, phase);
     for (const listener of this.#listeners) listener(name);
   }
 

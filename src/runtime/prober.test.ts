@@ -57,7 +57,7 @@ for (const { title, probe, isEager, finds, tells, pauses } of CASES)
     await keepProbing(
       { ...probe, exec: { command: ["look"] } },
       {
-        ...{ clock, isWell: !isEager, isEager, signal: over.signal },
+        ...{ clock, isWell: !isEager, isEager, crowd: new Set(), signal: over.signal },
         target: {
           ...{ host: "127.0.0.1", port: 1, askedPort: 1, protocol: "http1" },
           exec: async () => ({ isWell: finds[told.length] === "+", message: "" }),
@@ -71,3 +71,27 @@ for (const { title, probe, isEager, finds, tells, pauses } of CASES)
     assert.equal(told, tells);
     assert.deepEqual(slept, pauses);
   });
+
+test("of many eager probers each pauses longer, and leaves the crowd when it is well", async () => {
+  const over = new AbortController();
+  const slept: number[] = [];
+  const sleep = async (ms: number) => void slept.push(ms);
+  const clock: Clock = { ...systemClock, elapsed: () => 0, sleep };
+  const crowd = new Set<unknown>(Array.from({ length: 39 }, (_, at) => at));
+  const sizes: number[] = [];
+  const finds = [false, false, true, true];
+  const target = { host: "127.0.0.1", port: 1, askedPort: 1, protocol: "http1" } as const;
+  await keepProbing(
+    { exec: { command: ["look"] } },
+    {
+      ...{ clock, crowd, isWell: false, isEager: true, signal: over.signal },
+      target: { ...target, exec: async () => ({ isWell: finds.shift() ?? true, message: "" }) },
+      tell() {
+        sizes.push(crowd.size);
+        if (finds.length === 0) over.abort();
+      },
+    },
+  );
+  assert.deepEqual(slept, [0, 200, 200, 10_000, 10_000]);
+  assert.deepEqual([sizes, crowd.size], [[39, 40, 40, 39], 39]);
+});

@@ -9,6 +9,8 @@ export interface Probing {
   readonly isWell: boolean;
   /** Without a period: many times a second until it is well. Otherwise every ten seconds. */
   readonly isEager: boolean;
+  /** The probers that are eager now, of all instances: it is among them while it is. */
+  readonly crowd: Set<unknown>;
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Called after each try: whether it is well by now, and what the try found. */
@@ -20,10 +22,15 @@ const CALM_MS = 10_000;
 /** An eager prober adds at most a twentieth to the time an app takes, or this, to become ready. */
 const EAGER_MS_MIN = 5;
 const EAGER_MS_MAX = 250;
+/**
+ * Many that start at once share the processor, and are ready later by as much: together their
+ * probers try no more often than this.
+ */
+const EAGER_MS_EACH = 5;
 
 /** Probes an instance until the signal. */
 export async function keepProbing(probe: Probe, probing: Probing): Promise<void> {
-  const { clock, signal, tell } = probing;
+  const { clock, crowd, signal, tell } = probing;
   const { successThreshold = 1, failureThreshold = 3 } = probe;
   let { isWell } = probing;
   let wells = 0;
@@ -43,14 +50,19 @@ export async function keepProbing(probe: Probe, probing: Probing): Promise<void>
       tell(isWell, verdict);
       const sinceMs = clock.elapsed() - beganMs;
       const isEager = probing.isEager && !isWell;
-      await clock.sleep(isEager ? eagerPauseMs(probe, sinceMs) : pauseMs(probe), { signal });
+      if (isEager) crowd.add(probing);
+      else crowd.delete(probing);
+      const ms = isEager ? eagerPauseMs(probe, sinceMs, crowd.size) : pauseMs(probe);
+      await clock.sleep(ms, { signal });
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
+  } finally {
+    crowd.delete(probing);
   }
 }
 
-export interface Started extends Pick<Probing, "target" | "clock" | "signal"> {
+export interface Started extends Pick<Probing, "target" | "clock" | "crowd" | "signal"> {
   /** Called after each try that failed, with what it found. */
   readonly notYet: (found: string) => void;
 }
@@ -87,11 +99,11 @@ function pauseMs({ periodSeconds = 0 }: Probe): number {
   return periodSeconds > 0 ? periodSeconds * 1000 : CALM_MS;
 }
 
-function eagerPauseMs(probe: Probe, sinceMs: number): number {
+function eagerPauseMs(probe: Probe, sinceMs: number, many: number): number {
   if ((probe.periodSeconds ?? 0) > 0) return pauseMs(probe);
   // A command is a process each time.
   const least = probe.exec === undefined ? EAGER_MS_MIN : EAGER_MS_MIN * 10;
-  return Math.min(EAGER_MS_MAX, Math.max(least, sinceMs / 20));
+  return Math.min(EAGER_MS_MAX, Math.max(least, sinceMs / 20, many * EAGER_MS_EACH));
 }
 
 async function tryOnce(probe: Probe, { target, clock, signal }: Probing): Promise<Verdict> {

@@ -211,7 +211,10 @@ export interface Runtime extends AsyncDisposable {
   stop(name: string): Promise<void>;
   get(name: string): Instance | undefined;
   list(): readonly Instance[];
-  /** Calls with the instance's name whenever `get` would say something else. */
+  /**
+   * Calls with the instance's name whenever `get` would say something else: at once of a new
+   * phase, and of the rest, which comes in quick succession, within a second.
+   */
   watch(listener: (name: string) => void): Disposable;
   /**
    * What it wrote in all its runs, or in the one before with `previous`. To follow it ends when

@@ -12,3 +12,12 @@ export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>)
     signal.removeEventListener("abort", stop);
   }
 }
+
+/** What is waited for; or nothing, when the signal comes first. */
+export function orAborted<T>(signal: AbortSignal, wanted: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    if (signal.aborted) resolve(undefined);
+    void wanted.then(resolve, reject);
+  });
+}

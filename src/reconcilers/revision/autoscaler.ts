@@ -133,6 +133,10 @@ export class Autoscaler {
 
   /** A request waits for it, or a Route is about to send it some. */
   activate(id: string): void {
+    const entry = this.#entries.get(id);
+    // It has what it can have: that it is asked for is said again every second.
+    const isKnown = entry?.scaler.plan.floor === "awake" && entry.facts.present > 0;
+    if (isKnown) return;
     this.#call(id, { atMs: this.#options.clock.elapsed() });
     this.#wake(keyOf(id));
   }

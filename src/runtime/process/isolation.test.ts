@@ -126,7 +126,7 @@ test("a command probe runs beside the instance, as it does", async () => {
   await using bed = await ProcessBed.make(TOOLS);
   await using runtime = await bed.open();
   const exec = { command: ["sh", "-c", 'test -f "$HOME/ready" || { echo not yet; exit 4; }'] };
-  const command = ["sh", "-c", 'sleep 0.3; touch "$HOME/ready"; exec sleep 60'];
+  const command = ["sh", "-c", 'sleep 1.5; touch "$HOME/ready"; exec sleep 60'];
   const seen: (string | undefined)[] = [];
   using _ = runtime.watch((name) => seen.push(runtime.get(name)?.message));
   await runtime.run(specOf(bed.app, { command, readiness: { exec } }));
