@@ -54,6 +54,8 @@ export interface Endpoint {
   isDraining: boolean;
   /** It was thawed for a request, and control has not said since that it is awake. */
   isWoken: boolean;
+  /** How long the thawing took, where it was done here. */
+  wokenMs: number | undefined;
 }
 
 /** One who asked for an instance of a backend. */
@@ -75,13 +77,14 @@ export function makeBackend(id: string, limits: BackendLimits): Backend {
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
   const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
-  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false, isWoken: false };
-  return { name, host, port, backend, ...state, ...counts };
+  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false };
+  const waking = { isWoken: false, wokenMs: undefined };
+  return { name, host, port, backend, ...state, ...counts, ...waking };
 }
 
 /** These were thawed: they serve from now on, until control says so, or takes them out. */
-export function awaken(backend: Backend, specs: readonly FrozenSpec[]): void {
-  const awake = specs.map((spec) => ({ ...makeEndpoint(spec, backend), isWoken: true }));
+export function awaken(backend: Backend, specs: readonly FrozenSpec[], wokenMs?: number): void {
+  const awake = specs.map((spec) => ({ ...makeEndpoint(spec, backend), isWoken: true, wokenMs }));
   backend.endpoints = [...backend.endpoints, ...awake];
   backend.frozen = backend.frozen.filter((spec) => !specs.includes(spec));
 }

@@ -124,11 +124,12 @@ export class Hold {
     const { clock, woke } = this.#options;
     const beganMs = clock.elapsed();
     const awake = backend.frozen.filter((spec) => thaw(spec.thaw));
-    awaken(backend, awake);
+    const ms = clock.elapsed() - beganMs;
+    awaken(backend, awake, ms);
     backend.frozen = [];
     if (awake.length === 0) return;
     this.warm(backend);
-    woke(backend.id, clock.elapsed() - beganMs);
+    woke(backend.id, ms);
   }
 
   #grow(endpoint: Endpoint, openMax: number): void {

@@ -123,12 +123,12 @@ export class Table {
     return this.#backends.values();
   }
 
-  /** Those that were thawed here, which control has not confirmed. */
-  get wokenIds(): readonly string[] {
-    const woken = [...this.#backends.values()].filter(({ endpoints }) => {
-      return endpoints.some(({ isWoken }) => isWoken);
+  /** Those that were thawed here, which control has not confirmed, and how long that took. */
+  get woken(): readonly (readonly [id: string, ms: number])[] {
+    return [...this.#backends.values()].flatMap(({ id, endpoints }) => {
+      const { wokenMs } = endpoints.find((it) => it.isWoken && it.wokenMs !== undefined) ?? {};
+      return wokenMs === undefined ? [] : [[id, wokenMs] as const];
     });
-    return woken.map(({ id }) => id);
   }
 
   get routeIds(): readonly string[] {

@@ -47,7 +47,7 @@ const control = new ControlPort({
   },
   arrived() {
     hold.tellAll();
-    for (const backend of table.wokenIds) control.tellWoke(backend, 0);
+    for (const [backend, ms] of table.woken) control.tellWoke(backend, ms);
   },
   setPeers(self, peers) {
     seats.setPeers(self, peers);
