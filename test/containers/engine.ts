@@ -8,17 +8,22 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const UP_MS = 60_000;
+/** Podman's service, which speaks the Docker Engine API, instead of dockerd. */
+const isPodman = process.env["VARVE_TEST_ENGINE"] === "podman";
 
 /** Why no engine can be started here, or nothing. */
 export function whyNoEngine(): string | undefined {
   if (process.platform !== "linux") return "a Docker engine of our own needs Linux";
   if (process.getuid?.() !== 0) return "a Docker engine of our own is started by root alone";
+  if (isPodman && has("podman") && has("runc")) return undefined;
+  if (isPodman) return "there is no podman and runc on the PATH (apt-get install podman runc)";
   if (has("dockerd") && has("containerd") && has("runc")) return undefined;
   return "there is no dockerd, containerd and runc on the PATH (apt-get install docker.io)";
 }
@@ -35,7 +40,7 @@ export function has(program: string): boolean {
   });
 }
 
-/** A real dockerd with all it has in a directory of its own, which is gone when disposed. */
+/** A real engine with all it has in a directory of its own, which is gone when disposed. */
 export class OwnEngine implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "varve-engine-"));
   readonly socket = join(this.directory, "docker.sock");
@@ -54,10 +59,12 @@ export class OwnEngine implements AsyncDisposable {
   /** Starts it, or starts it again after `stop`. */
   async start(): Promise<void> {
     const at = (name: string) => join(this.directory, name);
-    const places = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid")];
-    const args = [...places, "-H", `unix://${this.socket}`, "--log-level", "warn"];
-    const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
-    const child = spawn("dockerd", args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const [program, ...args] = isPodman ? this.#podman(at) : this.#dockerd(at);
+    const env: NodeJS.ProcessEnv = { ...process.env, CONTAINERS_CONF: at("containers.conf") };
+    env["PATH"] += ":/usr/sbin:/sbin";
+    // Where we are in a container ourselves, Podman's own limits are more than we may give.
+    writeFileSync(at("containers.conf"), '[containers]\ndefault_ulimits = ["nofile=1024:1024"]\n');
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     const log = createWriteStream(at("log"), { flags: "a" });
     child.stdout.pipe(log);
     child.stderr.pipe(log);
@@ -65,9 +72,21 @@ export class OwnEngine implements AsyncDisposable {
     const lateMs = performance.now() + UP_MS;
     while (!(await this.#answers())) {
       const isUp = child.exitCode === null && performance.now() < lateMs;
-      assert(isUp, `dockerd does not come up: ${readFileSync(at("log"), "utf8").slice(-2000)}`);
+      assert(isUp, `${program} does not come up: ${readFileSync(at("log"), "utf8").slice(-2000)}`);
       await sleep(50);
     }
+  }
+
+  #dockerd(at: (name: string) => string): readonly [string, ...string[]] {
+    const places = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid")];
+    return ["dockerd", ...places, "-H", `unix://${this.socket}`, "--log-level", "warn"];
+  }
+
+  #podman(at: (name: string) => string): readonly [string, ...string[]] {
+    const places = ["--root", at("data"), "--runroot", at("run"), "--tmpdir", at("tmp")];
+    const means = ["--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file"];
+    const service = ["system", "service", "--time", "0", `unix://${this.socket}`];
+    return ["podman", ...places, ...means, "--network-config-dir", at("networks"), ...service];
   }
 
   /** Ends it, and what it runs. */
