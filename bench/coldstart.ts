@@ -1,5 +1,5 @@
 /** What a first request waits for: of one that is frozen or stopped, and of many at once. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -32,12 +32,11 @@ async function main(source: string): Promise<void> {
   const packed = packDirectory(source);
   writeFileSync(archive, Buffer.concat(await Array.fromAsync(packed)));
   const bare = await medianOf(SINGLES, () => bareMs(source));
-  const stopped = await bareThawedMs(source);
   await using varve = await VarveProcess.start();
   const names = Array.from({ length: MANY + SINGLES }, (_, at) => `s${at}`);
   for (const name of names) await deploy(varve, name, archive);
   const [singles, many] = [names.slice(MANY), names.slice(0, MANY)];
-  await untilAll(varve, names, "awake");
+  await untilAll(varve, names, "any");
   // What rests was asked before: a program's own first answer takes it several times as long.
   for (const name of names) for (let ask = 0; ask < WARM; ask += 1) await askMs(varve, name);
 
@@ -54,8 +53,7 @@ async function main(source: string): Promise<void> {
   tell(
     `frozen: first byte after ${rounded(wake)} ms, ${times(wake, own)} the app's own ` +
       `${rounded(own)} ms; +${rounded(wake - own)} ms (best of each: +${rounded(best)} ms), ` +
-      `budget ${FROZEN_BUDGET_MS} ms: ${kept}; a bare process that was stopped and goes on ` +
-      `answers +${rounded(stopped)} ms late`,
+      `budget ${FROZEN_BUDGET_MS} ms: ${kept}`,
   );
   const all = await waveMs(varve, many);
   tell(`${MANY} frozen at once: all served in ${rounded(all)} ms, budget 500 ms`);
@@ -113,22 +111,20 @@ async function deploy(varve: VarveProcess, name: string, archive: string): Promi
   });
 }
 
-/** What instances each is to have: how many that serve, and how many that are frozen. */
-const FLOORS = { awake: [1, 0], frozen: [0, 1], stopped: [0, 0] } as const;
-
+/** Waits until all are ready, and on this floor. */
 async function untilAll(
   varve: VarveProcess,
   names: readonly string[],
-  floor: keyof typeof FLOORS,
+  floor: "any" | "frozen" | "stopped",
 ): Promise<void> {
   const deadline = performance.now() + 300_000;
-  const [awake, frozen] = FLOORS[floor];
   for (;;) {
     const { items } = await varve.client.list(REVISION);
     const resting = items.filter(({ status }) => {
-      const isIdle = status?.desiredReplicas === awake && status.actualReplicas === awake;
+      const isIdle = status?.desiredReplicas === 0 && status.actualReplicas === 0;
       const isReady = status?.conditions?.some((it) => it.type === "Ready" && it.status === "True");
-      return isIdle && isReady && (status.frozenReplicas ?? 0) === frozen;
+      if (floor === "any" || !isIdle) return isReady && floor === "any";
+      return isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
     });
     if (resting.length === names.length) break;
     const isFailed = ({ status }: Revision) =>
@@ -170,48 +166,21 @@ function get(port: number, host: string): Promise<void> {
 }
 
 async function bareMs(directory: string): Promise<number> {
-  await using bare = new Bare(directory);
-  return await elapsedMs(() => bare.isUp());
-}
-
-/** How much later than usual a process answers that was stopped, and told to go on. */
-async function bareThawedMs(directory: string): Promise<number> {
-  await using bare = new Bare(directory);
-  await bare.isUp();
-  const own: number[] = [];
-  for (let ask = 0; ask < WARM; ask += 1) own.push(await elapsedMs(() => get(BARE_PORT, "x")));
-  const late = await medianOf(SINGLES, async () => {
-    bare.child.kill("SIGSTOP");
-    await sleep(500);
-    bare.child.kill("SIGCONT");
-    return await elapsedMs(() => get(BARE_PORT, "x"));
-  });
-  return late - median(own);
-}
-
-/** The app with nothing around it. */
-class Bare implements AsyncDisposable {
-  readonly child: ChildProcess;
-
-  constructor(cwd: string) {
-    const env = { PORT: String(BARE_PORT) };
-    this.child = spawn(process.execPath, ["server.js"], { cwd, env });
-  }
-
-  async isUp(): Promise<void> {
-    const tries = () =>
-      get(BARE_PORT, "x").then(
+  const env = { PORT: String(BARE_PORT) };
+  const child = spawn(process.execPath, ["server.js"], { cwd: directory, env });
+  const ms = await elapsedMs(async () => {
+    while (
+      !(await get(BARE_PORT, "x").then(
         () => true,
         () => false,
-      );
-    while (!(await tries())) await sleep(1);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.child, "exit");
-    this.child.kill();
-    await exit;
-  }
+      ))
+    )
+      await sleep(1);
+  });
+  const exit = once(child, "exit");
+  child.kill();
+  await exit;
+  return ms;
 }
 
 async function medianOf(rounds: number, act: () => Promise<number>): Promise<number> {
