@@ -34,6 +34,8 @@ export class Exchange implements Waiter, Journey, Endlessly {
   #carrier: Carrier | undefined;
   #lastFailure: string | undefined;
   #hasRetried = false;
+  /** What the body has ended with. */
+  #ending: readonly string[] | undefined;
   /** An answer has begun, of the instance's or our own. Nothing may be sent again. */
   #isAnswered = false;
   /** The answer is whole. */
@@ -111,6 +113,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   sendEnd(trailers: readonly string[]): void {
+    this.#ending = trailers;
     this.#copy?.end();
     this.#carrier?.sendEnd(trailers);
   }
@@ -136,20 +139,19 @@ export class Exchange implements Waiter, Journey, Endlessly {
     this.#isReady = false;
     this.#isTimed = !this.#isCold && endpoint.warmth >= WARM;
     if (endpoint.warmth < WARM) endpoint.warmth += 1;
-    if (this.#isCold) this.#countCold();
+    if (this.#isCold) countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
+    this.#isCold = false;
     const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
     if (this.#hasRetried) carriers.drop(endpoint);
-    const span = this.#span;
-    const isTraced = span !== undefined && span.spanId !== "";
     const { outgoing: sent } = this.#caller;
-    const outgoing = isTraced ? traced(sent, span) : sent;
+    const outgoing = this.#span?.spanId ? traced(sent, this.#span) : sent;
     this.#instance = endpoint.name;
     // What is told before `open` has returned finds no carrier yet: the body waits for that.
     const carrier = carriers.open(endpoint, outgoing, this, this.#hasRetried);
     if (this.#endpoint !== endpoint) return;
     this.#carrier = carrier;
-    if (this.#isReady) this.#caller.pull();
+    if (this.#isReady) this.#feed();
   }
 
   refuse(why: "full" | "gone"): void {
@@ -162,14 +164,14 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   connected(): void {
-    const { responseStartTimeoutMs } = this.#backend.limits;
+    const { responseStartTimeoutMs: ms } = this.#backend.limits;
     const { deadlines } = this.#caller;
     deadlines.clear("connect");
-    if (responseStartTimeoutMs !== undefined) deadlines.set("start", responseStartTimeoutMs);
+    if (ms !== undefined) deadlines.set("start", ms);
     if (this.#isIdleLimited) this.#touch();
     if (this.#endpoint !== undefined) this.#parts.seats.trust(this.#endpoint, this.#ticket);
     this.#isReady = true;
-    if (this.#carrier !== undefined) this.#caller.pull();
+    if (this.#carrier !== undefined) this.#feed();
   }
 
   flowing(): void {
@@ -257,11 +259,8 @@ export class Exchange implements Waiter, Journey, Endlessly {
     this.#carrier = undefined;
     this.#judge(outcome, endpoint, error);
     this.#giveBack();
+    if (this.#isAnswered) this.#cut();
     if (this.#isClosed || this.#isEnded) return;
-    if (this.#isAnswered) {
-      this.#cut();
-      return;
-    }
     const { deadlines } = this.#caller;
     for (const limit of ["connect", "start", "idle"] as const) deadlines.clear(limit);
     const isRetry = outcome === "stale" && !this.#hasRetried;
@@ -279,14 +278,19 @@ export class Exchange implements Waiter, Journey, Endlessly {
   expire(limit: Limit): void {
     const backend = this.#backend;
     if (limit === "connect") {
-      const refused = new Error(`accepted no connection within ${LIMITS.connectMs} ms`);
-      this.#carrier?.destroy(refused);
+      this.#carrier?.destroy(new Error(`accepted no connection within ${LIMITS.connectMs} ms`));
       return;
     }
     const name = this.#endpoint?.name;
     if (this.#isAnswered) this.#cut();
     else if (name === undefined) this.#refuse(waitedInVain(backend, this.#lastFailure));
     else this.#refuse(tooSlow(backend, name, limit));
+  }
+
+  /** Only an empty body is sent again, and its caller has ended it. */
+  #feed(): void {
+    if (this.#hasRetried && this.#ending !== undefined) this.#carrier?.sendEnd(this.#ending);
+    else this.#caller.pull();
   }
 
   #streams(head: AnswerHead): void {
@@ -364,11 +368,11 @@ export class Exchange implements Waiter, Journey, Endlessly {
   /** It is over, in whichever way: once. */
   #settle(): void {
     const now = this.#parts.clock.elapsed();
-    this.#backend.load.leave(now);
-    const { tally, outcomes } = this.#backend;
+    const { load, tally, outcomes } = this.#backend;
+    load.leave(now);
     const isFailed = this.#isCut || this.#code >= 500;
     const isTimed = this.#isTimed && this.#code !== 101;
-    if (outcomes !== undefined) outcomes.leave(isFailed, now - this.#beganMs, isTimed);
+    outcomes?.leave(isFailed, now - this.#beganMs, isTimed);
     count(tally, CELL.bytesIn, this.#bytesIn);
     count(tally, CELL.bytesOut, this.#bytesOut);
     countRequest(tally, this.#code, now - this.#beganMs);
@@ -385,11 +389,6 @@ export class Exchange implements Waiter, Journey, Endlessly {
       ...{ bytesIn: this.#bytesIn, bytesOut: this.#bytesOut },
       ...(this.#detail !== undefined && { detail: this.#detail }),
     });
-  }
-
-  #countCold(): void {
-    this.#isCold = false;
-    countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
   }
 
   #leave(): void {

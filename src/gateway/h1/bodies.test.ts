@@ -43,6 +43,23 @@ async function serve(name: string, handler: Handler): Promise<string> {
   return `${name}.localhost`;
 }
 
+test("an empty body in chunks that is sent again ends again", async () => {
+  const asked = new Map<Socket, number>();
+  const host = await serve("fickle", (req, res) => {
+    const before = asked.get(req.socket) ?? 0;
+    asked.set(req.socket, before + 1);
+    if (before > 0) req.socket.destroy();
+    else req.resume().on("end", () => res.end("whole"));
+  });
+  using client = new RawClient(address);
+  client.say("GET / HTTP/1.1", `Host: ${host}`, "", "");
+  await client.hears("whole");
+  client.heard = "";
+  client.say("PUT / HTTP/1.1", `Host: ${host}`, "Transfer-Encoding: chunked", "", "0", "", "");
+  await client.hears("whole");
+  assert.match(client.heard, /^HTTP\/1\.1 200 /);
+});
+
 test("a socket that was accepted reads into the buffer that it is given", async () => {
   const buffer = Buffer.alloc(8);
   const { promise, resolve } = Promise.withResolvers<string>();
