@@ -123,8 +123,9 @@ test(
     await varve.client.create(serviceOf("fixed", {}, { annotations }));
     await ready(varve.client, "fixed");
     assert.equal(await ask("fixed"), "hello from fixed-00001");
-    const all = (await podsOf("fixed")).map(({ status }) => status?.podIP);
-    assert.equal(new Set(all).size, 2);
+    const addresses = new Set((await podsOf("fixed")).map(({ status }) => status?.podIP));
+    // Where containers are reached by ports of this machine they share its address.
+    assert.equal(addresses.size, addresses.has("127.0.0.1") ? 1 : 2);
     const { status } = (await revisionOf("fixed")) ?? {};
     assert.match(status?.containerStatuses?.[0]?.imageDigest ?? "", /app@sha256:[0-9a-f]{64}$/);
   },
@@ -204,8 +205,8 @@ test("a service nobody asks for is frozen, and answers when somebody does", opti
     "it is frozen",
     async () => (await revisionOf("rare"))?.status?.frozenReplicas === 1,
   );
-  const states = () => engine.docker("ps", "--format", "{{.Names}} {{.Status}}");
-  await untilSo("it is paused", () => /default\.rare-00001-\S+ Up .*\(Paused\)/.test(states()));
+  const states = () => engine.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}");
+  await untilSo("it is paused", () => /default\.rare-00001-\S+ (Up .*\(Paused\)|paused)/i.test(states()));
   assert.equal(await ask("rare"), "hello from rare-00001");
 });
 
