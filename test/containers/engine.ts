@@ -63,7 +63,10 @@ export class OwnEngine implements AsyncDisposable {
     const env: NodeJS.ProcessEnv = { ...process.env, CONTAINERS_CONF: at("containers.conf") };
     env["PATH"] += ":/usr/sbin:/sbin";
     // Where we are in a container ourselves, Podman's own limits are more than we may give.
-    writeFileSync(at("containers.conf"), '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
+    writeFileSync(
+      at("containers.conf"),
+      '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
+    );
     const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     const log = createWriteStream(at("log"), { flags: "a" });
     child.stdout.pipe(log);

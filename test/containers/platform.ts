@@ -206,7 +206,9 @@ test("a service nobody asks for is frozen, and answers when somebody does", opti
     async () => (await revisionOf("rare"))?.status?.frozenReplicas === 1,
   );
   const states = () => engine.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}");
-  await untilSo("it is paused", () => /default\.rare-00001-\S+ (Up .*\(Paused\)|paused)/i.test(states()));
+  await untilSo("it is paused", () =>
+    /default\.rare-00001-\S+ (Up .*\(Paused\)|paused)/i.test(states()),
+  );
   assert.equal(await ask("rare"), "hello from rare-00001");
 });
 
