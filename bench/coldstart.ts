@@ -1,11 +1,12 @@
 /** What a first request waits for: of one that is frozen or stopped, and of many at once. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { POD } from "../src/api/pod.ts";
 import { REVISION, type Revision } from "../src/api/revision.ts";
 import { packDirectory } from "../src/base/pack.ts";
 import { serviceFrom, VarveProcess } from "../test/support/varve_process.ts";
@@ -15,26 +16,47 @@ import { claim, elapsedMs, rounded, times } from "./report.ts";
 const MANY = Number(process.argv[2] ?? 100);
 const SINGLES = 10;
 const FROZEN_BUDGET_MS = 5;
+const STOPPED_BUDGET_MS = 5_000;
 const WARM = 20;
 const BARE_PORT = 19_081;
 /** The shortest that the autoscaler takes, so that one has not to wait for long. */
-const SCALING = {
-  "autoscaling.knative.dev/window": "6s",
-  "varve.dev/frozen-for": "60s",
-};
+const SCALING = { "autoscaling.knative.dev/window": "6s" };
 const SERVER = `require("node:http").createServer((_, res) => res.end("hello"))
   .listen(Number(process.env.PORT));`;
 
+/** Little more than a process: what is measured with it is ours. */
+const TRIVIAL = `use Socket;
+socket(my $server, PF_INET, SOCK_STREAM, 6);
+setsockopt($server, SOL_SOCKET, SO_REUSEADDR, 1);
+bind($server, sockaddr_in($ENV{PORT}, INADDR_ANY)) or die $!;
+listen($server, 128);
+while (accept(my $client, $server)) {
+  my $asked = "";
+  while ($asked !~ /\\r\\n\\r\\n/ && sysread($client, my $bytes, 4096)) { $asked .= $bytes }
+  my $head = "HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nConnection: close";
+  syswrite($client, "$head\\r\\n\\r\\nhello");
+  close($client);
+}`;
+const TRIVIAL_COMMAND = ["perl", "server.pl"];
+
 async function main(source: string): Promise<void> {
   writeFileSync(join(source, "server.js"), SERVER);
+  writeFileSync(join(source, "server.pl"), TRIVIAL);
   writeFileSync(join(source, "package.json"), '{"scripts":{"start":"node server.js"}}');
   const archive = `${source}.tar`;
   const packed = packDirectory(source);
   writeFileSync(archive, Buffer.concat(await Array.fromAsync(packed)));
   const bare = await medianOf(SINGLES, () => bareMs(source));
+  await tellNode(archive, bare);
+  await tellTrivial(archive);
+  await tellContainers(bare, tell);
+}
+
+/** Programs of Node, from both floors. */
+async function tellNode(archive: string, bare: number): Promise<void> {
   await using varve = await VarveProcess.start();
   const names = Array.from({ length: MANY + SINGLES }, (_, at) => `s${at}`);
-  for (const name of names) await deploy(varve, name, archive);
+  for (const name of names) await deploy(varve, name, { archive });
   const [singles, many] = [names.slice(MANY), names.slice(0, MANY)];
   await untilAll(varve, names, "any");
   // What rests was asked before: a program's own first answer takes it several times as long.
@@ -70,9 +92,27 @@ async function main(source: string): Promise<void> {
   const each = MANY * bare;
   tell(
     `${MANY} stopped at once: all served in ${rounded(slow)} ms, ${times(slow, each)} as many ` +
-      `bare starts in turn (${rounded(each)} ms); budget 5,000 ms`,
+      `bare starts in turn (${rounded(each)} ms); budget 5,000 ms for a trivial process`,
   );
-  await tellContainers(bare, tell);
+}
+
+/** A program that takes next to nothing itself, on the same way. */
+async function tellTrivial(archive: string): Promise<void> {
+  if (spawnSync("perl", ["-e", "1"]).status !== 0) {
+    claim("coldstart", "trivial processes: skipped, there is no perl here");
+    return;
+  }
+  await using varve = await VarveProcess.start();
+  const names = Array.from({ length: MANY }, (_, at) => `t${at}`);
+  const more = { archive, command: TRIVIAL_COMMAND, frozenFor: "0s" };
+  for (const name of names) await deploy(varve, name, more);
+  await untilAll(varve, names, "any");
+  for (const name of names) await askMs(varve, name);
+  await untilAll(varve, names, "stopped");
+  const ms = await waveMs(varve, names);
+  const kept = ms <= STOPPED_BUDGET_MS ? "kept" : "missed";
+  const budget = `budget ${rounded(STOPPED_BUDGET_MS)} ms: ${kept}`;
+  tell(`${MANY} trivial processes, stopped, at once: all served in ${rounded(ms)} ms, ${budget}`);
 }
 
 /** What the machine was like goes with each figure. */
@@ -101,13 +141,24 @@ function idleness(): string {
   return `${Math.round(share * 100)} %`;
 }
 
-async function deploy(varve: VarveProcess, name: string, archive: string): Promise<void> {
+interface Deployed {
+  readonly archive: string;
+  readonly command?: readonly string[];
+  readonly frozenFor?: string;
+}
+
+async function deploy(varve: VarveProcess, name: string, deployed: Deployed): Promise<void> {
+  const { archive, command, frozenFor = "60s" } = deployed;
   const draft = serviceFrom(`archive+file://${archive}`, name);
   const { template } = draft.spec;
-  const annotations = { ...template?.metadata?.annotations, ...SCALING };
+  const resting = { ...SCALING, "varve.dev/frozen-for": frozenFor };
+  const annotations = { ...template?.metadata?.annotations, ...resting };
+  const [container = {}] = template?.spec?.containers ?? [];
+  const containers = [{ ...container, ...(command !== undefined && { command }) }];
+  const spec = { ...template?.spec, containers };
   await varve.client.create({
     ...draft,
-    spec: { template: { ...template, metadata: { annotations } } },
+    spec: { template: { ...template, metadata: { annotations }, spec } },
   });
 }
 
@@ -126,7 +177,9 @@ async function untilAll(
       if (floor === "any" || !isIdle) return isReady && floor === "any";
       return isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
     });
-    if (resting.length === names.length) break;
+    // One that has just been thawed is on no floor for a moment.
+    const isLeft = floor === "stopped" && (await varve.client.list(POD)).items.length > 0;
+    if (resting.length === names.length && !isLeft) break;
     const isFailed = ({ status }: Revision) =>
       status?.conditions?.some((it) => it.type === "Ready" && it.status === "False") === true;
     const failed = items.find(isFailed);
