@@ -16,6 +16,7 @@ import { assert } from "../base/assert.ts";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
+import { type DataPlane, makeDataPlane } from "./data_plane.ts";
 import { Fleet, type FleetOptions } from "./fleet.ts";
 import type { Address } from "./front.ts";
 import type { BackendLimits, BackendSpec, EndpointSpec, RouteSpec } from "./route_table.ts";
@@ -194,6 +195,16 @@ export class Load implements AsyncDisposable {
     }
     agent.destroy();
   }
+}
+
+/** What a worker does, in this process, so that a test can look into it. */
+export function planeOfTest(): DataPlane {
+  return makeDataPlane({
+    ...{ clock: systemClock, chance: systemChance },
+    isSettled: () => true,
+    waiting: () => {},
+    woke: () => {},
+  });
 }
 
 /** A connection that says exactly what it is told, and keeps what it hears. */

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { systemChance } from "../../base/chance.ts";
-import { systemClock } from "../../base/clock.ts";
-import { type DataPlane, makeDataPlane } from "../data_plane.ts";
+import type { DataPlane } from "../data_plane.ts";
 import type { Address } from "../front.ts";
-import { backendOf, Instance, routeOf, until } from "../rig.ts";
+import { backendOf, Instance, planeOfTest, routeOf, until } from "../rig.ts";
 import * as Code from "./codes.ts";
 import { COLD_HOST, GET, HOST, IN_ORDER, OF_CONNECTIONS, OF_STREAMS } from "./corpus.ts";
 import { frame, RawPeer, request, requestFields, widen } from "./raw_peer.ts";
@@ -17,13 +15,7 @@ let instance: Instance;
 let served: string[] = [];
 
 before(async () => {
-  plane = makeDataPlane({
-    clock: systemClock,
-    chance: systemChance,
-    isSettled: () => true,
-    waiting: () => {},
-    woke: () => {},
-  });
+  plane = planeOfTest();
   instance = await Instance.start("a", (req, res) => {
     let body = "";
     req.on("data", (bytes) => {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
-import { type DataPlane, makeDataPlane } from "../data_plane.ts";
+import type { DataPlane } from "../data_plane.ts";
 import type { Address } from "../front.ts";
 import { LIMITS, setLimits } from "../limits.ts";
-import { backendOf, Instance, routeOf, until } from "../rig.ts";
+import { backendOf, Instance, planeOfTest, routeOf, until } from "../rig.ts";
 import * as Code from "./codes.ts";
 import { frame, RawPeer, request, requestFields, widen } from "./raw_peer.ts";
 import { askStream, connectTo } from "./world.ts";
@@ -17,13 +16,7 @@ let instance: Instance;
 let served = 0;
 
 before(async () => {
-  plane = makeDataPlane({
-    clock: systemClock,
-    chance: systemChance,
-    isSettled: () => true,
-    waiting: () => {},
-    woke: () => {},
-  });
+  plane = planeOfTest();
   instance = await Instance.start("a", (_, res) => {
     served += 1;
     setTimeout(() => res.end("fine"), 20);

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import { systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
-import { type DataPlane, makeDataPlane } from "../data_plane.ts";
+import type { DataPlane } from "../data_plane.ts";
 import type { Address } from "../front.ts";
 import { LIMITS, setLimits } from "../limits.ts";
-import { backendOf, type Handler, Instance, routeOf, until } from "../rig.ts";
+import { backendOf, type Handler, Instance, planeOfTest, routeOf, until } from "../rig.ts";
 import * as Code from "./codes.ts";
 import { frame, RawPeer, request, requestFields, settings, uint32, widen } from "./raw_peer.ts";
 import { PREFACE } from "./upgrade.ts";
@@ -17,13 +16,7 @@ let address: Address;
 let count = 0;
 
 before(async () => {
-  plane = makeDataPlane({
-    clock: systemClock,
-    chance: systemChance,
-    isSettled: () => true,
-    waiting: () => {},
-    woke: () => {},
-  });
+  plane = planeOfTest();
   address = await plane.front.listen({ host: "127.0.0.1", port: 0 });
 });
 

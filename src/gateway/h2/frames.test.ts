@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { seededChance, systemChance } from "../../base/chance.ts";
-import { systemClock } from "../../base/clock.ts";
-import { makeDataPlane } from "../data_plane.ts";
-import { backendOf, Instance, routeOf } from "../rig.ts";
+import { backendOf, Instance, planeOfTest, routeOf } from "../rig.ts";
 import * as Code from "./codes.ts";
 import { anyBytes, anyCuts, serveAny, toldOf } from "./fuzzing.ts";
 import { frame, request, requestFields, settings, uint32, widen } from "./raw_peer.ts";
@@ -58,13 +56,7 @@ after(() => stack.disposeAsync());
 test("whatever a client says, nothing is thrown, and little is kept", async () => {
   const seed = Math.floor(systemChance.fraction() * 2 ** 31);
   const chance = seededChance(seed);
-  const plane = makeDataPlane({
-    clock: systemClock,
-    chance: systemChance,
-    isSettled: () => true,
-    waiting: () => {},
-    woke: () => {},
-  });
+  const plane = planeOfTest();
   const instance = stack.use(await Instance.start("a"));
   plane.table.apply({ putBackend: backendOf("default/a", [instance]) });
   plane.table.apply({ putRoute: routeOf("a.localhost", { "default/a": 100 }) });

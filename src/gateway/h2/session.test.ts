@@ -4,9 +4,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { after, before, test } from "node:test";
 import { type Chance, seededChance, systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
-import { type DataPlane, makeDataPlane } from "../data_plane.ts";
+import type { DataPlane } from "../data_plane.ts";
 import type { Address } from "../front.ts";
-import { ask, routeOf, until } from "../rig.ts";
+import { ask, planeOfTest, routeOf, until } from "../rig.ts";
 import * as Code from "./codes.ts";
 import { anyBytes, anyCuts } from "./fuzzing.ts";
 import {
@@ -29,13 +29,7 @@ let address: Address;
 let count = 0;
 
 before(async () => {
-  plane = makeDataPlane({
-    clock: systemClock,
-    chance: systemChance,
-    isSettled: () => true,
-    waiting: () => {},
-    woke: () => {},
-  });
+  plane = planeOfTest();
   address = await plane.front.listen({ host: "127.0.0.1", port: 0 });
 });
 
