@@ -48,7 +48,8 @@ const ALIVE_MS = 30_000;
 const HEAD_MS = 10_000;
 const BODY_MS = 30_000;
 const PAUSE_MS = 60_000;
-const KEEP_ALIVE_MS = 72_000;
+/** Longer than the 90 seconds of clients in Go, or we close just as they send. */
+const KEEP_ALIVE_MS = 120_000;
 /** How often we look for what takes too long. */
 const LOOK_MS = 1000;
 const LIMITS = {
