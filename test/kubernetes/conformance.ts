@@ -17,6 +17,14 @@ import { VarveProcess } from "../support/varve_process.ts";
 import { ApiFront } from "./conformance_front.ts";
 import { addPublished, addStandIns, publishedImagesOf } from "./conformance_images.ts";
 
+/** What fails, and why we leave it. Another failure, also in the same test, is one of ours. */
+const KNOWN: Readonly<Record<string, string>> = {
+  "TestRevisionTimeout/writes_first_byte_before_timeout":
+    "an answer that takes longer than timeoutSeconds is cut, so that nobody takes it for whole",
+  TestLivenessWithFail: "optional; it finds Pods by the name of a Deployment, which we do not have",
+  TestProjectedServiceAccountToken: "optional; this server gives no tokens to volumes",
+};
+
 const [path, ...flags] = process.argv.slice(2);
 if (path === undefined || !existsSync(path)) {
   const why = path === undefined ? "no path to the suite was given" : `there is no ${path}`;
@@ -57,14 +65,6 @@ async function run(suite: string, flags: readonly string[]): Promise<number> {
   }
   return summed(said);
 }
-
-/** What fails, and why we leave it. Another failure, also in the same test, is one of ours. */
-const KNOWN: Readonly<Record<string, string>> = {
-  "TestRevisionTimeout/writes_first_byte_before_timeout":
-    "an answer that takes longer than timeoutSeconds is cut, so that nobody takes it for whole",
-  TestLivenessWithFail: "optional; it finds Pods by the name of a Deployment, which we do not have",
-  TestProjectedServiceAccountToken: "optional; this server gives no tokens to volumes",
-};
 
 /** Says what passed and what did not, and answers with the exit code. */
 function summed(said: string): number {
