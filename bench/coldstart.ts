@@ -6,7 +6,6 @@ import { Agent, request } from "node:http";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { POD } from "../src/api/pod.ts";
 import { REVISION, type Revision } from "../src/api/revision.ts";
 import { packDirectory } from "../src/base/pack.ts";
 import { serviceFrom, VarveProcess } from "../test/support/varve_process.ts";
@@ -18,6 +17,8 @@ const SINGLES = 10;
 const FROZEN_BUDGET_MS = 5;
 const STOPPED_BUDGET_MS = 5_000;
 const WARM = 20;
+/** So many looks in a row find all of them there. */
+const CALM = 4;
 const BARE_PORT = 19_081;
 /** The shortest that the autoscaler takes, so that one has not to wait for long. */
 const SCALING = { "autoscaling.knative.dev/window": "6s" };
@@ -169,6 +170,7 @@ async function untilAll(
   floor: "any" | "frozen" | "stopped",
 ): Promise<void> {
   const deadline = performance.now() + 300_000;
+  let calm = 0;
   for (;;) {
     const { items } = await varve.client.list(REVISION);
     const resting = items.filter(({ status }) => {
@@ -178,8 +180,8 @@ async function untilAll(
       return isReady && (status.frozenReplicas ?? 0) === (floor === "frozen" ? 1 : 0);
     });
     // One that has just been thawed is on no floor for a moment.
-    const isLeft = floor === "stopped" && (await varve.client.list(POD)).items.length > 0;
-    if (resting.length === names.length && !isLeft) break;
+    calm = resting.length === names.length ? calm + 1 : 0;
+    if (calm === CALM) break;
     const isFailed = ({ status }: Revision) =>
       status?.conditions?.some((it) => it.type === "Ready" && it.status === "False") === true;
     const failed = items.find(isFailed);
