@@ -35,6 +35,11 @@ export class Deadlines {
     if (at < this.#timerAt) this.#arm(at, ms);
   }
 
+  /** One that is set ends so much later. */
+  prolong(limit: Limit, ms: number): void {
+    this.#at[PLACE_OF[limit]] = (this.#at[PLACE_OF[limit]] as number) + ms;
+  }
+
   clear(limit: Limit): void {
     this.#at[PLACE_OF[limit]] = Infinity;
   }

@@ -191,6 +191,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
     const { deadlines } = this.#caller;
     deadlines.clear("start");
     if (head.isStream) this.#streams(head);
+    else if (LIMITS.lateMs > 0) deadlines.prolong("whole", LIMITS.lateMs);
     if (this.#isIdleLimited) this.#touch();
     const endpoint = this.#endpoint;
     if (endpoint !== undefined && endpoint.broken > 0) {

@@ -60,6 +60,12 @@ const ROWS = {
     "a client may take to read why it was refused, before its connection is closed",
   ],
   connectMs: [3_000, ms, "for an instance to accept a connection"],
+  // Up to release 1.18 of Knative an answer that had begun was never cut.
+  lateMs: [
+    0,
+    { least: 0, most: DAY_MS },
+    "an answer that has begun may go on for so long after timeoutSeconds",
+  ],
   downMs: [
     250,
     ms,

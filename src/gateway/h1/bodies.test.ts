@@ -60,6 +60,25 @@ test("an empty body in chunks that is sent again ends again", async () => {
   assert.match(client.heard, /^HTTP\/1\.1 200 /);
 });
 
+test("an answer that has begun is cut when its time is over, unless it may be late", async () => {
+  const dawdle: Handler = (_, res) => {
+    res.write("begun, ");
+    setTimeout(() => res.end("and ended"), 600);
+  };
+  const instance = cleanup.use(await Instance.start("default/slow", dawdle));
+  const backend = backendOf("default/slow", [instance], { timeoutMs: 200 });
+  await using other = new Rig();
+  const patient = await other.start({ limits: { lateMs: 60_000 } });
+  const route = routeOf("slow.localhost", { "default/slow": 100 });
+  for (const one of [fleet, patient]) {
+    await one.putBackend(backend);
+    await one.putRoute(route);
+  }
+  assert(patient.address !== undefined);
+  await assert.rejects(ask(address, { host: "slow.localhost" }), /aborted|hang up|reset/);
+  assert.equal((await ask(patient.address, { host: "slow.localhost" })).body, "begun, and ended");
+});
+
 test("a socket that was accepted reads into the buffer that it is given", async () => {
   const buffer = Buffer.alloc(8);
   const { promise, resolve } = Promise.withResolvers<string>();
