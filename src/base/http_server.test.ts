@@ -59,7 +59,7 @@ async function serve(handlers: Readonly<Record<string, Handler>> = {}) {
     },
   });
   for (const [path, handler] of Object.entries(handlers)) {
-    for (const method of ["GET", "HEAD"]) server.route(method, path, handler);
+    server.route("GET", path, handler);
     server.route("PUT", path, handler, { isStreamed: true });
   }
   const port = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -57,8 +57,9 @@ for (const { title, path, is } of [
   });
 }
 
-test("a path is found for its method alone", () => {
+test("a path is found for its method alone, and for HEAD where it is for GET", () => {
   assert.equal(found("/healthz", "POST"), undefined);
+  assert.deepEqual(found("/healthz", "HEAD"), found("/healthz"));
 });
 
 test("a step that cannot be decoded, or is too long, is told", () => {

@@ -79,7 +79,10 @@ interface Finding {
 function placedAt(step: Step, finding: Finding, at: number): Placed | undefined {
   const { method, steps, values } = finding;
   const word = steps[at];
-  if (word === undefined) return step.placed.get(method);
+  if (word === undefined) {
+    // Whoever may ask for an answer may ask for its head alone.
+    return step.placed.get(method) ?? (method === "HEAD" ? step.placed.get("GET") : undefined);
+  }
   const fixed = step.fixed.get(word);
   const found = fixed && placedAt(fixed, finding, at + 1);
   if (found !== undefined || step.any === undefined) return found;
