@@ -12,7 +12,7 @@ export interface BudgetOptions {
 }
 
 /** How often one client may do a thing: full at the start, filled up again as time passes. */
-export class Budget {
+class Budget {
   readonly #options: BudgetOptions;
   #left: number;
   #at: number;
