@@ -45,7 +45,12 @@ export type AccessReview = Review<Value<typeof SPECS.access>>;
 export type SubjectReview = Review<Value<typeof SPECS.subject>>;
 export type RulesReview = Review<Value<typeof SPECS.rules>>;
 export type TokenReview = Review<Value<typeof SPECS.token>>;
-export type TokenRequest = Review<Value<typeof SPECS.request>>;
+export interface TokenRequest extends Review<Value<typeof SPECS.request>> {
+  readonly status?: NonNullable<Resource["status"]> & {
+    readonly token?: string;
+    readonly expirationTimestamp?: string;
+  };
+}
 
 const SHARED = {
   isNamespaced: false,

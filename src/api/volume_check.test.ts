@@ -117,6 +117,15 @@ const VOLUMES: readonly Case[] = [
     parts: withVolume({ projected: { sources: [{ serviceAccountToken: { path: "" } }] } }),
     says: [`missing field(s): ${V}.projected.sources[0].serviceAccountToken.path`],
   },
+  ...[599, 2 ** 32 + 1].map((expirationSeconds) => ({
+    parts: withVolume({
+      projected: { sources: [{ serviceAccountToken: { path: "t", expirationSeconds } }] },
+    }),
+    says: [
+      `expected 600 <= ${expirationSeconds} <= ${2 ** 32}: ` +
+        `${V}.projected.sources[0].serviceAccountToken.expirationSeconds`,
+    ],
+  })),
   {
     parts: withVolume({ emptyDir: { medium: "Tape", sizeLimit: "much" } }),
     says: [

@@ -85,6 +85,9 @@ function checkMode(mode: number | undefined, path: string): readonly Violation[]
   return outside(path, mode, { from: 0, to: 0o777 });
 }
 
+/** Of a token: Kubernetes' own bounds. */
+const TOKEN_SECONDS = { from: 600, to: 2 ** 32 };
+
 const SOURCES = ["secret", "configMap", "serviceAccountToken"] as const;
 
 function checkProjected(
@@ -102,12 +105,14 @@ function checkSource(source: VolumeSource, path: string): readonly Violation[] {
   const { configMap, secret, serviceAccountToken: token } = source;
   const given = SOURCES.filter((way) => source[way] !== undefined);
   const file = at(path, "serviceAccountToken", "path");
+  const seconds = at(path, "serviceAccountToken", "expirationSeconds");
   return [
     ...notExactlyOne(path, { given, ways: SOURCES }),
     ...(configMap === undefined ? [] : checkNamed(configMap, at(path, "configMap"))),
     ...(secret === undefined ? [] : checkNamed(secret, at(path, "secret"))),
     ...(token === undefined ? [] : token.path === "" ? [missing(file)] : []),
     ...(token === undefined ? [] : checkInside(token.path, file)),
+    ...outside(seconds, token?.expirationSeconds, TOKEN_SECONDS),
   ];
 }
 

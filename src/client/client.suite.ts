@@ -4,6 +4,7 @@ import { CONFIG_MAP, type ConfigMap } from "../api/config_map.ts";
 import { type Reason, statusOf } from "../api/error.ts";
 import type { Draft } from "../api/meta.ts";
 import { SERVICE, type Service } from "../api/service.ts";
+import { SERVICE_ACCOUNT, type ServiceAccount } from "../api/service_account.ts";
 import type { Client, WatchEvent } from "./client.ts";
 
 /** A client, and the server behind it. */
@@ -26,7 +27,17 @@ export function clientSuite(
   makeBed: () => Promise<ClientBed>,
   { skip = false, except = [] }: SuiteOptions = {},
 ): void {
-  const tests = { reads, writes, conflicts, patches, statuses, deletes, selects, ...watches };
+  const tests = {
+    reads,
+    writes,
+    conflicts,
+    patches,
+    statuses,
+    deletes,
+    tokens,
+    selects,
+    ...watches,
+  };
   for (const [title, act] of Object.entries(tests)) {
     const key = title as keyof typeof TITLES;
     const isLeftOut = skip || (except.includes(key) && "no test can have this server do that");
@@ -44,6 +55,7 @@ const TITLES = {
   patches: "a patch changes parts, by each of its three ways",
   statuses: "a status is put apart from the rest",
   deletes: "a delete is done once, and spares another of the same name",
+  tokens: "a token is made of a ServiceAccount, for as long as is asked, or not at all",
   selects: "lists are of one namespace or all, by labels and by fields",
   watchesFromNow: "a watch without a moment tells first what is there, then what comes",
   watchesFromThen: "a watch from a moment on misses nothing that came after it",
@@ -102,6 +114,22 @@ async function deletes({ client }: ClientBed): Promise<void> {
   const second = await client.create(map("one", {}));
   await client.delete(first, { propagation: "Foreground" });
   assert.deepEqual(await client.get(CONFIG_MAP, key("one")), second);
+}
+
+async function tokens({ client }: ClientBed): Promise<void> {
+  const { apiVersion, kind } = SERVICE_ACCOUNT;
+  const metadata = key("robot");
+  const robot = await client.create<ServiceAccount>({ apiVersion, kind, metadata });
+  const asked = { audiences: ["vault"], expirationSeconds: 1200 };
+  const { spec, status } = await client.createToken(key("robot"), asked);
+  assert.deepEqual([spec.audiences, spec.expirationSeconds], [["vault"], 1200]);
+  assert.match(status?.token ?? "", /^[\w-]+\.[\w-]+\.[\w-]+$/);
+  assert(!Number.isNaN(Date.parse(status?.expirationTimestamp ?? "")));
+  await rejects(client.createToken(key("nobody"), asked), "NotFound");
+  const boundObjectRef = { apiVersion: "v1", kind: "Pod", name: "none", uid: "1" };
+  await rejects(client.createToken(key("robot"), { boundObjectRef }), "NotFound");
+  await rejects(client.createToken(key("robot"), { expirationSeconds: 599 }), "Invalid");
+  await client.delete(robot);
 }
 
 async function selects({ client }: ClientBed): Promise<void> {

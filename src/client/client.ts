@@ -1,5 +1,6 @@
 import type { Kind } from "../api/kind.ts";
 import type { Draft, ObjectKey, Resource } from "../api/meta.ts";
+import type { TokenRequest } from "../api/review.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -65,6 +66,12 @@ export interface Client {
    * an object of the same name with another `uid` is left alone.
    */
   delete(resource: Resource, options?: DeleteOptions): Promise<void>;
+  /** Makes a token of a ServiceAccount. Throws `NotFound` without that, or what it is bound to. */
+  createToken(
+    account: ObjectKey,
+    asked: TokenRequest["spec"],
+    options?: CallOptions,
+  ): Promise<TokenRequest>;
 }
 
 /** A local copy of one kind, kept fresh by a watch. May be a little behind, never ahead. */

@@ -10,8 +10,10 @@ import { NAMESPACE, type Namespace } from "../api/namespace.ts";
 import { makeCertificate } from "../base/certificate.ts";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
+import { makeSigningKey, readSigningKey } from "../base/jwt.ts";
 import { silentLog } from "../base/log.ts";
 import { localClient } from "../platform/local_client.ts";
+import { AccountTokens } from "../server/access/account_tokens.ts";
 import { makeApiServer } from "../server/api_server.ts";
 import { ADMINISTRATOR, tokenAuthenticator } from "../server/authentication.ts";
 import type { ServerContext } from "../server/context.ts";
@@ -177,10 +179,14 @@ const one = {
   metadata: { namespace: "default", name: "one" },
 };
 
-function makeContext(): ServerContext {
-  const store = new MemoryStore();
-  return { kinds: KINDS, store, clock: systemClock, chance: systemChance };
+function makeContext() {
+  const deps = { store: new MemoryStore(), clock: systemClock, chance: systemChance };
+  const key = () => readSigningKey(makeSigningKey());
+  const accountTokens = new AccountTokens({ issuer: "https://issuer.test", key, ...deps });
+  return { kinds: KINDS, accountTokens, ...deps };
 }
+
+type Context = ReturnType<typeof makeContext>;
 
 async function makeNamespaces(context: ServerContext): Promise<void> {
   const { apiVersion, kind } = NAMESPACE;
@@ -198,7 +204,7 @@ function bedOf(client: ClientBed["client"], { store }: ServerContext): ClientBed
 }
 
 /** Of the real server, by its own authority. */
-async function clientOf(context: ServerContext, token = TOKEN, deps: KubernetesDeps = {}) {
+async function clientOf(context: Context, token = TOKEN, deps: KubernetesDeps = {}) {
   const nowMs = systemClock.now();
   const issuer = await makeCertificate({ name: "authority", nowMs, days: 1 });
   const hosts = ["127.0.0.1"];
@@ -206,6 +212,7 @@ async function clientOf(context: ServerContext, token = TOKEN, deps: KubernetesD
   const nothing = { has: async () => false, put: async () => ({ bytes: 0 }) };
   const server = makeApiServer({
     ...{ context, tls, log: silentLog, version: "0", troubles: () => [], uploads: nothing },
+    accountTokens: context.accountTokens,
     authenticator: tokenAuthenticator({ [TOKEN]: ADMINISTRATOR }),
     podLogs: () => Readable.from([]),
     measure: async () => [],

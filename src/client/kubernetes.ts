@@ -3,6 +3,8 @@ import { ApiError, isReason } from "../api/error.ts";
 import type { Kind } from "../api/kind.ts";
 import { kindOf } from "../api/kinds.ts";
 import type { Draft, ObjectKey, Resource, TypeMeta } from "../api/meta.ts";
+import { TOKEN_REQUEST, type TokenRequest } from "../api/review.ts";
+import { SERVICE_ACCOUNT } from "../api/service_account.ts";
 import type { Status } from "../api/status.ts";
 import { assert } from "../base/assert.ts";
 import { type Backoff, delayMs } from "../base/backoff.ts";
@@ -166,6 +168,12 @@ export class KubernetesClient implements Client, AsyncDisposable {
       // Gone already, or another one of its name: what was meant is not there any more.
       if (!isReason(thrown, "NotFound") && !isReason(thrown, "Conflict")) throw thrown;
     }
+  }
+
+  async createToken(account: ObjectKey, spec: TokenRequest["spec"], options: CallOptions = {}) {
+    const url = `${pathTo(SERVICE_ACCOUNT, account)}/token`;
+    const body = { apiVersion: TOKEN_REQUEST.apiVersion, kind: TOKEN_REQUEST.kind, spec };
+    return await this.send<TokenRequest>("POST", url, { body, ...options });
   }
 
   /** What the server prints of one resource, when it is named, or of all that are selected. */

@@ -87,10 +87,11 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     builds: cache.lister(BUILD),
   };
   const pods = cache.lister(POD);
+  const accounts = cache.lister(SERVICE_ACCOUNT);
   const templates = {
     templates: cache.lister(BUILD_TEMPLATE),
     clusterTemplates: cache.lister(CLUSTER_BUILD_TEMPLATE),
-    accounts: cache.lister(SERVICE_ACCOUNT),
+    accounts,
   };
   const globals = globalsOf(environment.configMaps);
   const activate = (revision: string) => autoscaler.activate(revision);
@@ -103,7 +104,7 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     namespaceController({ client, kinds, lister: (kind) => cache.lister(kind) }),
     serviceController({ client, recorder, configurations, routes, revisions }),
     configurationController({ client, recorder, revisions }),
-    revisionController({ ...shared, ...environment, pods }),
+    revisionController({ ...shared, ...environment, pods, accounts }),
     routeController({ ...shared, trials: new Trials(deps) }),
     policyController(shared),
     domainMappingController(shared),

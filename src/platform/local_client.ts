@@ -55,6 +55,10 @@ export function localClient(context: ServerContext, caller: Caller = CONTROLLER)
         if (!isReason(thrown, "NotFound") && !isAnother(context, resource)) throw thrown;
       }
     },
+    async createToken(account, spec) {
+      assert(context.accountTokens !== undefined, "this server makes no tokens");
+      return await context.accountTokens.create(account, { spec });
+    },
   };
 }
 

@@ -67,8 +67,8 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   checkRestored(home);
   const cache = started.use(new LocalCache(store));
   const access = started.use(new Rbac(store));
-  const context = { kinds: KINDS, store, access, ...deps };
   const doors = started.use(await makeDoors({ config, home, credentials, store, ...deps }));
+  const context = { kinds: KINDS, store, access, accountTokens: doors.accountTokens, ...deps };
   const client = localClient(context);
   const shared = { client, cache, recorder: eventRecorder({ client, ...deps }), ...deps };
   const { http, ...drivers } = makeDrivers(home, config, { ...deps, seal: instanceSeal(vault) });

@@ -9,7 +9,8 @@ export interface Volumes {
   readonly missing: readonly string[];
 }
 
-const FILE_MODE = 0o644;
+/** Of a file of which nothing else is said. */
+export const FILE_MODE = 0o644;
 
 /** Who mounts volumes: they are filled from its namespace. */
 export interface Mounting {
@@ -54,7 +55,8 @@ function volumeOf(volume: VolumeSpec, look: Look): Volume {
         return look.files("ConfigMap", { ...source.configMap, mode, volume });
       if (source.secret !== undefined)
         return look.files("Secret", { ...source.secret, mode, volume });
-      return look.token(volume);
+      // A token is an instance's own: see revision/tokens.ts. Builds have none.
+      return [];
     }),
   ];
   return { name, files };
@@ -103,12 +105,6 @@ class Look {
       if (content === undefined) return lacks(`${kind} "${name}" has no key "${key}"`);
       return [{ path, mode: own, content }];
     });
-  }
-
-  token({ name }: VolumeSpec): readonly VolumeFile[] {
-    const what = `the volume "${name}" asks for a serviceAccountToken`;
-    this.#missing.push(`${what}, and this server gives instances none: take that source out`);
-    return [];
   }
 
   /** In base64, by key. */

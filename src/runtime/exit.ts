@@ -1,3 +1,4 @@
+import type { InstanceRecord, RunRecord } from "./records.ts";
 import type { Ended, Remains } from "./run.ts";
 import type { Exit } from "./runtime.ts";
 
@@ -32,4 +33,23 @@ export function toldOf({ reason, code, signal, output }: Exit): string {
   if (reason === "Unhealthy") return output.split("\n")[0] ?? "";
   if (reason === "Unknown") return "it ended while this server was not there to see how";
   return signal === undefined ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+}
+
+/** Who was ready for so long has not failed in a row with what came before. */
+const WELL_MS = 10 * 60 * 1000;
+
+/** What is to be put on record when a run is over, or could not be begun. */
+export function endedWith<R extends RunRecord>(
+  { run, runs, failures }: InstanceRecord<R>,
+  lastExit: Exit,
+  nowMs: number,
+): Partial<InstanceRecord<R>> {
+  // The run on record is one before when the last could not be begun.
+  const isBegun = run?.number === runs - 1;
+  const wasWell = nowMs - (run?.readySinceMs ?? Infinity) >= WELL_MS;
+  return {
+    ...(run !== undefined && { run: { ...run, phase: "over" } }),
+    lastExit: { ...lastExit, ...(run !== undefined && isBegun && { startedAt: run.startedAt }) },
+    failures: wasWell ? 1 : failures + 1,
+  };
 }

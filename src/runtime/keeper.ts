@@ -4,14 +4,15 @@ import { type Backoff, delayMs } from "../base/backoff.ts";
 import type { Chance } from "../base/chance.ts";
 import { type Clock, timestampOf } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { exitOf, toldOf } from "./exit.ts";
-import { keepProbing, type Started, startedUp } from "./prober.ts";
+import { endedWith, exitOf, toldOf } from "./exit.ts";
+import { probeRun } from "./prober.ts";
 import { type InstanceRecord, type Records, type RunRecord, without } from "./records.ts";
+import { refilled, spentVolume } from "./refilled.ts";
 import type { Driver, Run } from "./run.ts";
-import type { ExecRequest, Execution, Exit, Instance, Usage } from "./runtime.ts";
+import type { ExecRequest, Execution, Exit, Instance, Usage, Volume } from "./runtime.ts";
 import { textOf } from "./system_error.ts";
-import { orAborted } from "./unless_aborted.ts";
-import { instanceOf } from "./view.ts";
+import { orAborted, unlessAborted } from "./unless_aborted.ts";
+import { FROZEN, instanceOf, upView } from "./view.ts";
 
 export interface KeeperOptions<R extends RunRecord> {
   readonly driver: Driver<R>;
@@ -27,11 +28,8 @@ export interface KeeperOptions<R extends RunRecord> {
   readonly tell: () => void;
 }
 
-const FROZEN = "it is frozen, as nobody asks for it";
 /** Between tries to find a run again, where that failed. */
 const LOOK_AGAIN: Backoff = { firstMs: 500, mostMs: 10_000 };
-/** Who was ready for so long has not failed in a row with what came before. */
-const WELL_MS = 10 * 60 * 1000;
 
 /** Keeps one instance running: one run after the other, until it is told to stop. */
 export class Keeper<R extends RunRecord> {
@@ -53,6 +51,7 @@ export class Keeper<R extends RunRecord> {
   #stopping: Promise<void> | undefined;
   /** Commands that run beside it. */
   #guests = 0;
+  #refilling = Promise.withResolvers<void>();
 
   constructor(record: InstanceRecord<R>, options: KeeperOptions<R>) {
     this.#record = record;
@@ -91,7 +90,7 @@ export class Keeper<R extends RunRecord> {
     this.#probing.abort();
     this.#note({ run: { ...run, isFrozen: true } });
     this.#run.freeze();
-    this.#show("frozen", FROZEN);
+    this.#show(FROZEN.phase, FROZEN.message);
   }
 
   thaw(): void {
@@ -102,6 +101,15 @@ export class Keeper<R extends RunRecord> {
     this.#show("ready", "");
     this.#probeAnew();
     this.#noteLater();
+  }
+
+  /** For the run that is now and those to come. Throws when it is not on record or not written. */
+  refill(volumes: readonly Volume[]): void {
+    this.#save({ spec: refilled(this.#record.spec, volumes) });
+    this.#options.driver.refill?.(this.#record.spec);
+    const { phase, message } = this.#instance;
+    this.#show(phase, message);
+    this.#refilling.resolve();
   }
 
   async usage(): Promise<Usage | undefined> {
@@ -144,6 +152,7 @@ export class Keeper<R extends RunRecord> {
     try {
       await this.#takeUp(hasLooked);
       while (!signal.aborted) {
+        await this.#untilGood();
         const run = await this.#begin();
         if (run === undefined) await this.#wait();
         else await this.#live(run);
@@ -186,6 +195,18 @@ export class Keeper<R extends RunRecord> {
     return await this.#options.driver.adopt({ spec, run, note, signal });
   }
 
+  /** Waits for whoever fills its volumes, who may be late with what is good for a while only. */
+  async #untilGood(): Promise<void> {
+    const { clock } = this.#options;
+    for (;;) {
+      const volume = spentVolume(this.#record.spec, clock.now());
+      if (volume === undefined) return;
+      this.#show("waiting", `what its volume "${volume}" has is not good any more`);
+      this.#refilling = Promise.withResolvers();
+      await unlessAborted(this.#over.signal, this.#refilling.promise);
+    }
+  }
+
   /** A new run, or nothing when it could not be begun; why not is the last exit then. */
   async #begin(): Promise<Run | undefined> {
     const { driver, clock } = this.#options;
@@ -195,6 +216,7 @@ export class Keeper<R extends RunRecord> {
     try {
       this.#run = await driver.begin({
         spec,
+        volumes: () => this.#record.spec.volumes ?? [],
         number,
         signal: this.#over.signal,
         save: (run) => this.#save({ run }),
@@ -221,9 +243,10 @@ export class Keeper<R extends RunRecord> {
     };
     this.#probeAnew = () => {
       this.#probing = new AbortController();
-      void this.#probe(run, this.#probing.signal, isIll);
+      this.#probe(run, this.#probing.signal, isIll);
     };
-    this.#showUp();
+    const { phase, message } = upView(this.#record.run);
+    this.#show(phase, message);
     isUp();
     if (this.#record.run?.isFrozen !== true) this.#probeAnew();
     const ended = await orAborted(this.#over.signal, run.ended);
@@ -237,42 +260,14 @@ export class Keeper<R extends RunRecord> {
     await this.#wait();
   }
 
-  async #probe(run: Run, signal: AbortSignal, isIll: (found: string) => void) {
-    const { spec } = this.#record;
+  #probe(run: Run, signal: AbortSignal, isIll: (found: string) => void): void {
     const { clock, crowd } = this.#options;
-    const probing = { target: run.target, clock, crowd, signal };
-    if (!(await this.#hasStarted(probing, isIll))) return;
-    void keepProbing(spec.readiness, {
-      ...probing,
-      isWell: this.#record.run?.phase === "ready",
-      isEager: true,
-      tell: (isWell, { message }) => this.#tellReadiness(run, isWell, message),
+    void probeRun(this.#record.spec, {
+      ...{ target: run.target, clock, crowd, signal, isIll },
+      phase: () => this.#record.run?.phase,
+      notYet: (found) => this.#show("starting", found),
+      tellReadiness: (isWell, { message }) => this.#tellReadiness(run, isWell, message),
     });
-    if (spec.liveness === undefined) return;
-    void keepProbing(spec.liveness, {
-      ...probing,
-      isWell: true,
-      isEager: false,
-      tell: (isWell, { message }) => {
-        if (!isWell) isIll(`its liveness probe failed: ${message}`);
-      },
-    });
-  }
-
-  /** Waits for the startup probe, where there is one and this run has not passed it before. */
-  async #hasStarted(
-    probing: Omit<Started, "notYet">,
-    isIll: (found: string) => void,
-  ): Promise<boolean> {
-    const { startup } = this.#record.spec;
-    const phase = this.#record.run?.phase;
-    if (startup === undefined || phase === "ready" || phase === "unready") return true;
-    const notYet = (found: string) => this.#show("starting", found);
-    const found = await startedUp(startup, { ...probing, notYet });
-    if (found !== undefined && !probing.signal.aborted) {
-      isIll(`its startup probe failed: ${found}`);
-    }
-    return found === undefined;
   }
 
   #tellReadiness(live: Run, isReady: boolean, found: string): void {
@@ -311,19 +306,9 @@ export class Keeper<R extends RunRecord> {
 
   /** Puts on record that the run is over, and how. */
   #putExit(lastExit: Exit): void {
-    const { spec, run, failures } = this.#record;
+    const { spec } = this.#record;
     const { clock, log } = this.#options;
-    // The run on record is one before when the last could not be begun.
-    const isBegun = run?.number === this.#record.runs - 1;
-    const wasWell = clock.now() - (run?.readySinceMs ?? Infinity) >= WELL_MS;
-    this.#note({
-      ...(run !== undefined && { run: { ...run, phase: "over" } }),
-      lastExit: {
-        ...lastExit,
-        ...(run !== undefined && isBegun && { startedAt: run.startedAt }),
-      },
-      failures: wasWell ? 1 : failures + 1,
-    });
+    this.#note(endedWith(this.#record, lastExit, clock.now()));
     // What it wrote is its owner's, and not for the operator's eyes.
     const { output, ...how } = lastExit;
     const why = lastExit.reason === "NotStarted" && { output };
@@ -378,13 +363,6 @@ export class Keeper<R extends RunRecord> {
   /** Somebody waits, and who reads what was before will only probe it, or thaw it, once more. */
   #noteLater(): void {
     this.#options.clock.after(0, () => this.#note({}));
-  }
-
-  #showUp(): void {
-    const { phase = "starting", isFrozen = false } = this.#record.run ?? {};
-    if (isFrozen) this.#show("frozen", FROZEN);
-    else if (phase === "ready") this.#show("ready", "");
-    else this.#show(phase === "unready" ? "unready" : "starting", "it has not been probed yet");
   }
 
   #show(phase: Instance["phase"], message: string): void {

@@ -5,7 +5,7 @@ import type { LogLine, LogOptions } from "../base/line_log.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
 import type { RevisionLogs } from "./revision_logs.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Usage } from "./runtime.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Usage, Volume } from "./runtime.ts";
 import { Turns } from "./turns.ts";
 
 export interface KeepersOptions<R extends RunRecord>
@@ -73,6 +73,10 @@ export class Keepers<R extends RunRecord> implements AsyncDisposable {
 
   thaw(name: string): void {
     this.#keepers.get(name)?.thaw();
+  }
+
+  refill(name: string, volumes: readonly Volume[]): void {
+    this.#keepers.get(name)?.refill(volumes);
   }
 
   async stop(name: string): Promise<void> {

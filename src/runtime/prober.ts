@@ -1,6 +1,8 @@
 import type { Probe } from "../api/probe.ts";
 import type { Clock } from "../base/clock.ts";
 import { attempt, type Target, type Verdict } from "./attempt.ts";
+import type { RunRecord } from "./records.ts";
+import type { InstanceSpec } from "./runtime.ts";
 
 export interface Probing {
   readonly target: Target;
@@ -86,6 +88,46 @@ export async function startedUp(probe: Probe, started: Started): Promise<string 
   };
   await keepProbing(paced, { ...started, signal, isWell: false, isEager: true, tell });
   return found;
+}
+
+/** How what is found is told of a run, and its phase so far. */
+export interface RunProbing extends Started {
+  readonly phase: () => RunRecord["phase"] | undefined;
+  readonly tellReadiness: Probing["tell"];
+  /** Called when it should be ended, with what a probe found. */
+  readonly isIll: (found: string) => void;
+}
+
+/** Probes a run by all its probes until the signal: the others begin when it has started up. */
+export async function probeRun(spec: InstanceSpec, probing: RunProbing): Promise<void> {
+  const { phase, tellReadiness, isIll, ...shared } = probing;
+  if (!(await hasStarted(spec, probing))) return;
+  void keepProbing(spec.readiness, {
+    ...shared,
+    isWell: phase() === "ready",
+    isEager: true,
+    tell: tellReadiness,
+  });
+  if (spec.liveness === undefined) return;
+  void keepProbing(spec.liveness, {
+    ...shared,
+    isWell: true,
+    isEager: false,
+    tell: (isWell, { message }) => {
+      if (!isWell) isIll(`its liveness probe failed: ${message}`);
+    },
+  });
+}
+
+/** Waits for the startup probe, where there is one and this run has not passed it before. */
+async function hasStarted({ startup }: InstanceSpec, probing: RunProbing): Promise<boolean> {
+  const phase = probing.phase();
+  if (startup === undefined || phase === "ready" || phase === "unready") return true;
+  const found = await startedUp(startup, probing);
+  if (found !== undefined && !probing.signal.aborted) {
+    probing.isIll(`its startup probe failed: ${found}`);
+  }
+  return found === undefined;
 }
 
 /** Who is held to be well gets a first period in which to become so. */

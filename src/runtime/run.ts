@@ -1,6 +1,6 @@
 import type { Target } from "./attempt.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Usage } from "./runtime.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Usage, Volume } from "./runtime.ts";
 
 /** How the first process of a run ended: one of the two, or neither when nobody saw it. */
 export interface Ended {
@@ -45,6 +45,8 @@ export interface EndOptions {
 
 export interface Beginning<R extends RunRecord> {
   readonly spec: InstanceSpec;
+  /** As they are by now: they may be filled anew until they are laid out. */
+  readonly volumes: () => readonly Volume[];
   readonly number: number;
   /** Called when it is about to have a process. If it throws, there will be none. */
   readonly save: (record: R) => void;
@@ -72,6 +74,8 @@ export interface Driver<R extends RunRecord> {
   adopt(known: Known<R>): Promise<Run | undefined>;
   /** Where a run is, from when it has a process. */
   placeOf(run: R): Pick<Instance, "address" | "pid" | "thaw"> | undefined;
+  /** Its volumes are filled with something else. Absent where instances have none. */
+  refill?(spec: InstanceSpec): void;
   /** Removes what an instance had that will not be run again; its record goes last. */
   remove(record: InstanceRecord<R>): Promise<void>;
 }

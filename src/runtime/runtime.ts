@@ -62,6 +62,18 @@ export interface VolumeFile {
   readonly mode: number;
   /** In base64. */
   readonly content: string;
+  /** Whose alone it is, where files can be given away: nobody else may read it then. */
+  readonly owner?: number;
+  /** Of what is good for a while only. */
+  readonly term?: Term;
+}
+
+/** In milliseconds since 1970. */
+export interface Term {
+  /** When another should take its place. */
+  readonly renewAtMs: number;
+  /** No run begins with it from then on, until another has taken its place. */
+  readonly endsAtMs: number;
 }
 
 export interface Mount {
@@ -207,6 +219,12 @@ export interface Runtime extends AsyncDisposable {
    * thawed it by themselves says so by asking for it here.
    */
   thaw(name: string): Promise<void>;
+  /**
+   * Puts these volumes in the place of those of their names. An instance that runs, or is frozen,
+   * has each file that is another as a whole, but where the file alone is mounted. Of what is not
+   * there nothing happens.
+   */
+  refill(name: string, volumes: readonly Volume[]): Promise<void>;
   /** Ends an instance: SIGTERM, the grace time, SIGKILL. Resolves when it is gone. */
   stop(name: string): Promise<void>;
   get(name: string): Instance | undefined;

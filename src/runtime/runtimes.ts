@@ -11,6 +11,7 @@ import type {
   Needs,
   Runtime,
   Usage,
+  Volume,
 } from "./runtime.ts";
 
 /** A runtime whose instances are this server's own to end. */
@@ -67,6 +68,10 @@ export class Runtimes implements OwnRuntime {
 
   async thaw(name: string): Promise<void> {
     await this.#ownerOf(name)?.thaw(name);
+  }
+
+  async refill(name: string, volumes: readonly Volume[]): Promise<void> {
+    await this.#ownerOf(name)?.refill(name, volumes);
   }
 
   async stop(name: string): Promise<void> {

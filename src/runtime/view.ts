@@ -4,6 +4,19 @@ import type { Instance } from "./runtime.ts";
 
 type View = Pick<Instance, "phase" | "message">;
 
+export const FROZEN: View = {
+  phase: "frozen",
+  message: "it is frozen, as nobody asks for it",
+};
+
+/** How a run is shown that was just begun, or found again. */
+export function upView({ phase, isFrozen = false }: Partial<RunRecord> = {}): View {
+  if (isFrozen) return FROZEN;
+  if (phase === "ready") return { phase, message: "" };
+  const message = "it has not been probed yet";
+  return { phase: phase === "unready" ? phase : "starting", message };
+}
+
 /** An instance as its record has it. */
 export function instanceOf<R extends RunRecord>(
   { spec, createdAt, runs, run, lastExit }: InstanceRecord<R>,

@@ -124,7 +124,7 @@ function routesOf(deps: ApiServerDeps): readonly ApiRoute[] {
     ...(deps.verify === undefined ? [] : [verifyRoute(deps.verify)]),
     ...reviewRoutes(deps),
     ...(deps.clientAuthority ? certificateRoutes(deps.clientAuthority, context) : []),
-    ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens, context)),
+    ...(deps.accountTokens === undefined ? [] : accountTokenRoutes(deps.accountTokens)),
   ];
 }
 

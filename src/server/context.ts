@@ -1,4 +1,6 @@
 import type { Kind } from "../api/kind.ts";
+import type { ObjectKey } from "../api/meta.ts";
+import type { TokenRequest } from "../api/review.ts";
 import { CONTROLLER_USER } from "../api/serving.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -13,6 +15,14 @@ export interface ServerContext {
   readonly chance: Chance;
   /** Who may do what; without it, only administrators come in from outside. */
   readonly access?: Access;
+  /** Without it, ServiceAccounts have no tokens. */
+  readonly accountTokens?: TokenMaker;
+}
+
+/** Makes tokens of ServiceAccounts. */
+export interface TokenMaker {
+  /** Throws `NotFound` without the account, and `Invalid` when that is no good request. */
+  create(account: ObjectKey, request: unknown): Promise<TokenRequest>;
 }
 
 /** Who asks. */

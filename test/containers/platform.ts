@@ -1,15 +1,21 @@
 /** Services of prebuilt images, on a server with an engine and a registry of the test's own. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { conditionOf } from "../../src/api/condition.ts";
 import { CONFIG_MAP, type ConfigMap } from "../../src/api/config_map.ts";
 import type { Container } from "../../src/api/container.ts";
 import type { Draft } from "../../src/api/meta.ts";
 import { POD, type Pod } from "../../src/api/pod.ts";
+import { SELF_SUBJECT_REVIEW, TOKEN_REVIEW } from "../../src/api/review.ts";
 import { REVISION, type Revision } from "../../src/api/revision.ts";
 import type { RevisionSpec } from "../../src/api/revision_spec.ts";
 import { SECRET, type Secret } from "../../src/api/secret.ts";
 import { SERVICE, type Service } from "../../src/api/service.ts";
+import { SERVICE_ACCOUNT, type ServiceAccount } from "../../src/api/service_account.ts";
 import { TestRegistry } from "../../src/oci/test_registry.ts";
 import { untilSo } from "../../src/runtime/test_bed.ts";
 import { Kubectl, whyNoKubectl } from "../kubernetes/kubectl.ts";
@@ -162,6 +168,70 @@ test("ConfigMaps and Secrets are mounted, and waited for", options, async () => 
   assert.equal(await ask("mounted", "/read/etc/colors/a/main"), "blue");
   assert.match(await ask("mounted", "/read/etc/both/.dockerconfigjson"), /reader/);
 });
+
+test("an instance has a token of its ServiceAccount while its Pod is there", options, async () => {
+  const { apiVersion, kind } = SERVICE_ACCOUNT;
+  const robot = { apiVersion, kind, metadata: { namespace, name: "robot" } };
+  const sources = [
+    { serviceAccountToken: { path: "token" } },
+    { serviceAccountToken: { path: "vault/token", audience: "vault", expirationSeconds: 600 } },
+  ];
+  const more = { serviceAccountName: "robot", volumes: [{ name: "id", projected: { sources } }] };
+  const volumeMounts = [{ name: "id", mountPath: "/id" }];
+  await varve.client.create(serviceOf("acting", { volumeMounts }, more));
+  await untilSo("it says what is missing", async () => {
+    const { message = "" } = conditionOf((await revisionOf("acting"))?.status, "Ready") ?? {};
+    return message.startsWith('ServiceAccount "robot" not found');
+  });
+  await varve.client.create<ServiceAccount>(robot);
+  await ready(varve.client, "acting");
+  const [pod] = await podsOf("acting");
+  const [token, vault] = [await ask("acting", "/read/id/token"), await ask("acting", VAULT)];
+  const user = "system:serviceaccount:default:robot";
+  assert.deepEqual(await whoIs(token), { code: 201, user, pod: pod?.metadata.name });
+  assert.equal((await whoIs(vault)).code, 401, "it is for somebody else");
+  assert.equal((await reviewed(vault, ["vault"])).user?.username, user);
+  assert(pod !== undefined);
+  const records = join(varve.home, "runtime/containers/instances");
+  const key = encodeURIComponent(`${namespace}/${pod.metadata.name}`);
+  const record = readFileSync(join(records, key, "record.json"), "utf8");
+  assert(!record.includes(Buffer.from(token).toString("base64")), "it is sealed");
+  await varve.client.delete(pod);
+  await untilSo("it is refused", async () => (await whoIs(token)).code === 401);
+  assert.match((await reviewed(vault, ["vault"])).error ?? "", /the Pod .* has been deleted/);
+});
+
+const VAULT = "/read/id/vault/token";
+
+interface Reviewed {
+  readonly authenticated?: boolean;
+  readonly error?: string;
+  readonly user?: { readonly username: string; readonly extra?: Record<string, string[]> };
+}
+
+async function reviewed(token: string, audiences: readonly string[]): Promise<Reviewed> {
+  const { apiVersion, kind } = TOKEN_REVIEW;
+  const body = { apiVersion, kind, spec: { token, audiences } };
+  const url = `/apis/${apiVersion}/tokenreviews`;
+  return (await varve.client.send<{ readonly status: Reviewed }>("POST", url, { body })).status;
+}
+
+/** Asks the API with nothing but this token. */
+async function whoIs(token: string) {
+  const { request } = await import("node:https");
+  const { apiVersion, kind } = SELF_SUBJECT_REVIEW;
+  const url = new URL(`/apis/${apiVersion}/selfsubjectreviews`, varve.endpoints.api);
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const options = { method: "POST", headers, rejectUnauthorized: false, agent: false } as const;
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request(url, options, resolve);
+    asked.once("error", reject).end(JSON.stringify({ apiVersion, kind }));
+  });
+  const { status } = JSON.parse(await text(answer));
+  const { username: user, extra } = status.userInfo ?? {};
+  const [pod] = extra?.["authentication.kubernetes.io/pod-name"] ?? [];
+  return { code: answer.statusCode, user, pod };
+}
 
 test("what fails at its start says how, with its last words", options, async () => {
   const command = ["node", "-e", "console.error('no database'); process.exit(127)"];

@@ -186,6 +186,44 @@ test(
 );
 
 test(
+  "a file that is renewed is seen by the container that runs, is frozen, or is started again",
+  options,
+  async () => {
+    await using bed = await makeBed();
+    await using runtime = await bed.open();
+    const volumesOf = (text: string, endsAtMs = Date.now() + 600_000) => {
+      const content = Buffer.from(text).toString("base64");
+      const term = { renewAtMs: 0, endsAtMs };
+      return [{ name: "id", files: [{ path: "a/token", mode: 0o644, content, owner: 7, term }] }];
+    };
+    const mounts = [{ volume: "id", path: "/id" }];
+    const asUser = { mounts, user: { uid: 7 } };
+    const { tell } = await teller(bed, runtime, { ...asUser, volumes: volumesOf("one") });
+    const now = async () => [await tell("read/id/a/token"), await tell("mode/id/a/token")];
+    assert.deepEqual(await now(), ["one", "600"]);
+    await runtime.refill(NAME, volumesOf("two"));
+    assert.deepEqual(await now(), ["two", "600"]);
+    await runtime.freeze(NAME);
+    await runtime.refill(NAME, volumesOf("three", 1));
+    assert.equal(runtime.get(NAME)?.phase, "frozen");
+    await runtime.thaw(NAME);
+    assert.deepEqual(await now(), ["three", "600"]);
+    assert.equal(runtime.get(NAME)?.restarts, 0);
+
+    await tell("exit").catch(() => {});
+    const held = /^what its volume "id" has is not good any more$/;
+    await until(runtime, NAME, ({ phase, message }) => phase === "waiting" && held.test(message));
+    await runtime.refill(NAME, volumesOf("four"));
+    const again = await until(runtime, NAME, (it) => it.phase === "ready" && it.restarts === 1);
+    assert.equal(await ask(again, "/read/id/a/token"), "four");
+    await runtime[Symbol.asyncDispose]();
+    await using next = await bed.open();
+    await next.refill(NAME, volumesOf("five"));
+    assert.equal(await ask(await untilReady(next, NAME), "/read/id/a/token"), "five");
+  },
+);
+
+test(
   "what cannot be executed says so, and what fails says what it wrote last",
   options,
   async () => {

@@ -20,7 +20,6 @@ import { addPublished, addStandIns, publishedImagesOf } from "./conformance_imag
 /** What fails, and why we leave it. Another failure, also in the same test, is one of ours. */
 const KNOWN: Readonly<Record<string, string>> = {
   TestLivenessWithFail: "optional; it finds Pods by the name of a Deployment, which we do not have",
-  TestProjectedServiceAccountToken: "optional; this server gives no tokens to volumes",
 };
 
 const [path, ...more] = process.argv.slice(2);

@@ -15,6 +15,7 @@ export function flakyClient(client: Client, isInterrupted: () => boolean): Clien
     put: (resource) => around(() => client.put(resource)),
     patch: (of, patch, options) => around(() => client.patch(of, patch, options)),
     putStatus: (resource) => around(() => client.putStatus(resource)),
+    createToken: (account, asked) => around(() => client.createToken(account, asked)),
     delete: (resource, options) => around(() => client.delete(resource, options)),
   };
 

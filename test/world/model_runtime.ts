@@ -1,7 +1,15 @@
 import { ApiError } from "../../src/api/error.ts";
 import type { LineLog } from "../../src/base/line_log.ts";
 import type { ImageStore } from "../../src/oci/oci.ts";
-import type { Exit, Instance, InstanceSpec, Runtime, Usage } from "../../src/runtime/runtime.ts";
+import { refilled } from "../../src/runtime/refilled.ts";
+import type {
+  Exit,
+  Instance,
+  InstanceSpec,
+  Runtime,
+  Usage,
+  Volume,
+} from "../../src/runtime/runtime.ts";
 import { NOW } from "./world_clock.ts";
 
 /** How instances of one revision behave in the world: ready at once, or as a test says. */
@@ -17,7 +25,7 @@ export class ModelRuntime implements Runtime {
   /** Set, it cannot end instances. */
   isStuck = false;
   /** Called before an instance is run or ended; may throw, or do something in between. */
-  onWrite: (verb: "run" | "stop", name: string) => Promise<void> = async () => {};
+  onWrite: (verb: "run" | "refill" | "stop", name: string) => Promise<void> = async () => {};
   readonly #images: ImageStore;
   readonly #isUsed: (name: string) => boolean;
   readonly #instances = new Map<string, Instance>();
@@ -83,6 +91,13 @@ export class ModelRuntime implements Runtime {
     if (instance?.phase !== "frozen") return;
     const { thaw: _, ...rest } = instance;
     this.#set({ ...rest, phase: "ready" });
+  }
+
+  async refill(name: string, volumes: readonly Volume[]): Promise<void> {
+    await this.onWrite("refill", name);
+    const instance = this.#instances.get(name);
+    if (instance === undefined) return;
+    this.#set({ ...instance, spec: refilled(instance.spec, volumes) });
   }
 
   async stop(name: string): Promise<void> {

@@ -26,6 +26,7 @@ import { ModelBuilder } from "./model_builder.ts";
 import { ModelGateway } from "./model_gateway.ts";
 import { ModelImages } from "./model_images.ts";
 import { ModelRuntime } from "./model_runtime.ts";
+import { Signing } from "./signing.ts";
 import { WorldClock } from "./world_clock.ts";
 
 interface Due {
@@ -48,7 +49,10 @@ const OWNER: Caller = { user: "owner", groups: [] };
 
 /** What outlives the controllers. */
 interface Lasting {
-  readonly context: ServerContext & { readonly clock: WorldClock };
+  readonly context: ServerContext & {
+    readonly clock: WorldClock;
+    readonly accountTokens: Signing;
+  };
   readonly runtime: ModelRuntime;
   readonly gateway: ModelGateway;
   readonly builder: ModelBuilder;
@@ -173,6 +177,7 @@ export class World implements AsyncDisposable {
         await this.step(id);
       }
       await this.#collector.settled();
+      await this.context.accountTokens.settled();
       // Work that nobody waited for, such as the end of an instance, takes a few turns.
       await new Promise((resolve) => setImmediate(resolve));
     } while (this.#due.size > 0);
@@ -264,6 +269,7 @@ function makeLasting(chance: Chance): Lasting {
   const images = new ModelImages();
   const gateway = new ModelGateway(clock);
   const runtime = new ModelRuntime(images, (name) => gateway.isUsing(name));
-  const context = { kinds: KINDS, store: new MemoryStore(), clock, chance };
+  const deps = { store: new MemoryStore(), clock, chance };
+  const context = { kinds: KINDS, accountTokens: new Signing(deps), ...deps };
   return { context, images, gateway, runtime, builder: new ModelBuilder() };
 }

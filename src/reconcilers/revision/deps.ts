@@ -7,6 +7,7 @@ import type { Pod } from "../../api/pod.ts";
 import type { Revision } from "../../api/revision.ts";
 import type { Route } from "../../api/route.ts";
 import type { Secret } from "../../api/secret.ts";
+import type { ServiceAccount } from "../../api/service_account.ts";
 import type { Chance } from "../../base/chance.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Builder } from "../../build/build.ts";
@@ -28,6 +29,7 @@ export interface RevisionDeps {
   readonly configMaps: Lister<ConfigMap>;
   readonly secrets: Lister<Secret>;
   readonly builds: Lister<Build>;
+  readonly accounts: Lister<ServiceAccount>;
   readonly pods: Lister<Pod>;
   readonly revisions: Lister<Revision>;
   /** Who routes to "Configuration/…", "Revision/…", and has requests sent to "Serving/…" now. */
@@ -52,4 +54,6 @@ export interface RevisionParts extends RevisionDeps {
   readonly retiring: Background<void>;
   /** Instances that are about to be frozen, by name. */
   readonly freezing: Background<void>;
+  /** Tokens of instances that are being renewed, by the instance's name. */
+  readonly renewing: Background<void>;
 }

@@ -7,6 +7,7 @@ import { isGoing, type ObjectKey, pathOf, type Resource } from "../../api/meta.t
 import { POD, type Pod } from "../../api/pod.ts";
 import { REVISION, type Revision } from "../../api/revision.ts";
 import { SECRET } from "../../api/secret.ts";
+import { SERVICE_ACCOUNT } from "../../api/service_account.ts";
 import { Background } from "../../control/background.ts";
 import type { Controller, Finalized, Reconciled } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
@@ -24,12 +25,15 @@ import { endInstances, type Scaled, scale } from "./scale.ts";
 import { keepSnapshots, toldIdentity } from "./snapshots.ts";
 import { sourcesOf } from "./sources.ts";
 import { statusFrom } from "./status.ts";
+import { renewTokens, usesAccount } from "./tokens.ts";
 import { wantedOf } from "./wanted.ts";
 
 /** How soon one looks again whether the instances of a deleted Revision have ended. */
 const GONE_MS = 1000;
 /** Between tries to get an image. */
 const PULL_AGAIN = { firstMs: 10_000, mostMs: 300_000 };
+/** Between tries to renew the token of an instance. */
+const RENEW_AGAIN = { firstMs: 1000, mostMs: 60_000 };
 /** Between tries to end an instance. */
 const END_AGAIN = { firstMs: 1000, mostMs: 60_000 };
 
@@ -40,6 +44,7 @@ export function revisionController(deps: RevisionDeps): Controller<Revision> {
     ...deps,
     pulls: new Background<Digest>({ clock, chance, again: PULL_AGAIN }),
     retiring: new Background<void>({ clock, chance, again: END_AGAIN, isForgetful: true }),
+    renewing: new Background<void>({ clock, chance, again: RENEW_AGAIN, isForgetful: true }),
     freezing: new Background<void>({ clock, chance, again: END_AGAIN, isForgetful: true }),
   };
   return {
@@ -49,6 +54,7 @@ export function revisionController(deps: RevisionDeps): Controller<Revision> {
       { kind: CONFIGURATION, wakes: (changed) => concerned(changed as Configuration, parts) },
       { kind: SECRET, wakes: (changed) => usersOf("secretRef", changed, parts) },
       { kind: CONFIG_MAP, wakes: (changed) => usersOf("configMapRef", changed, parts) },
+      { kind: SERVICE_ACCOUNT, wakes: ({ metadata }) => actingAs(metadata, parts) },
       { kind: BUILD, wakes: ({ metadata }) => awaiting(metadata, parts) },
     ],
     sources: sourcesOf(parts),
@@ -100,7 +106,8 @@ async function reconcile(
   freezeIdle(revision, scaled.instances, parts);
   const going = parts.pods.controlledBy(revision).filter(isGoing);
   const endMs = endInstances(revision, going.map(nameOf), parts);
-  const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs].filter((ms) => ms > 0);
+  const renewMs = renewTokens(revision, parts);
+  const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs, renewMs].filter((ms) => ms > 0);
   const requeueAfterMs = waits.length === 0 ? 0 : Math.min(...waits);
   const all = { ...status, ...(coldStart !== undefined && { coldStart }) };
   return { status: all, requeueAfterMs, written: revision };
@@ -144,6 +151,7 @@ async function finalize(revision: Revision, parts: RevisionParts): Promise<Final
   await Promise.all(pods.filter((pod) => !isGoing(pod)).map((pod) => client.delete(pod)));
   const names = pods.map(nameOf);
   endInstances(revision, names, parts);
+  renewTokens(revision, parts);
   if (names.some((name) => runtime.get(name) !== undefined)) return { againAfterMs: GONE_MS };
   await builder.forget(id);
   await runtime.dropLogs(id);
@@ -169,6 +177,12 @@ function concerned(configuration: Configuration, parts: RevisionParts): readonly
 
 function isAtRest({ metadata, status }: Revision): boolean {
   return metadata.labels?.[LABEL.routingState] === "reserve" && status?.desiredReplicas === 0;
+}
+
+/** The Revisions whose instances have tokens of this ServiceAccount. */
+function actingAs({ namespace, name }: ObjectKey, { revisions }: RevisionParts) {
+  const all = revisions.list(namespace).filter((revision) => usesAccount(revision, name));
+  return all.map(({ metadata }) => metadata);
 }
 
 /** The Revisions whose image this Build makes. */

@@ -7,6 +7,7 @@ export interface RetireDeps {
   readonly runtime: Runtime;
   /** Instances on their way out, by name. */
   readonly retiring: Background<void>;
+  readonly renewing: Background<void>;
 }
 
 /**
@@ -16,12 +17,13 @@ export interface RetireDeps {
 export function retire(
   name: string,
   deadlineMs: number,
-  { gateway, runtime, retiring }: RetireDeps,
+  { gateway, runtime, retiring, renewing }: RetireDeps,
 ): Outcome<void> | "running" {
   return retiring.ask(name, {
     async act() {
       await gateway.drained(name, deadlineMs);
       await runtime.stop(name);
+      renewing.forget(name);
     },
   });
 }

@@ -14,6 +14,7 @@ import { fetchAgain } from "./image.ts";
 import { instanceFor, podFor, whyUnsupported } from "./instances.ts";
 import { wakeFrozen } from "./rest.ts";
 import { retire } from "./retire.ts";
+import { missingForTokens, withTokens } from "./tokens.ts";
 
 export interface Scaling {
   readonly image: Digest;
@@ -107,7 +108,7 @@ async function startMissing(revision: Revision, starting: Starting): Promise<Hin
   const container = servingContainer(revision.spec.containers ?? []) ?? {};
   const { variables: env, missing } = environmentFor(revision, container, parts);
   const { volumes, missing: unfilled } = volumesFor(revision, parts);
-  const lacking = [...missing, ...unfilled];
+  const lacking = [...missing, ...unfilled, ...missingForTokens(revision, parts)];
   if (lacking.length > 0) return hindered("ReferenceMissing", `${lacking.join("; ")}.`);
 
   const { name } = revision.metadata;
@@ -162,9 +163,11 @@ interface One extends Starting {
 }
 
 /** A Pod that was deleted while its instance was being started must not leave it behind. */
-async function startOne({ metadata }: Pod, one: One): Promise<void> {
-  const { revision, image, env, volumes, parts } = one;
+async function startOne(pod: Pod, one: One): Promise<void> {
+  const { revision, image, env, parts } = one;
   const { runtime, pods } = parts;
+  const { metadata } = pod;
+  const volumes = await withTokens(one.volumes, { revision, pod, parts });
   await runtime.run(instanceFor(revision, { pod: metadata.name, image, env, volumes }));
   if (pods.get(metadata)?.metadata.uid === metadata.uid) return;
   endInstances(revision, [pathOf(metadata)], parts);

@@ -4,7 +4,7 @@ import type { RevisionParts } from "./deps.ts";
 
 /** What wakes Revisions from outside of the API: instances, builds, pulls, routes, requests. */
 export function sourcesOf(parts: RevisionParts): readonly Source[] {
-  const { runtime, builder, autoscaler, references, retiring, pulls } = parts;
+  const { runtime, builder, autoscaler, references, retiring, renewing, pulls } = parts;
   return [
     (wake) => builder.watch((id) => wake(keyOf(id))),
     (wake) => autoscaler.run(wake),
@@ -14,6 +14,7 @@ export function sourcesOf(parts: RevisionParts): readonly Source[] {
         if (instance !== undefined) wake(keyOf(instance.spec.revision));
       }),
     (wake) => retiring.watch((name) => wake(revisionOf(name, parts))),
+    (wake) => renewing.watch((name) => wake(revisionOf(name, parts))),
     (wake) => pulls.watch((path) => wake(keyOf(path))),
     (wake) =>
       references.watch((target) => {

@@ -18,6 +18,8 @@ export interface Connection {
   readonly network: string;
   /** Whether those addresses are reached from here; otherwise a port of this machine has to be. */
   readonly isDirect: boolean;
+  /** Its users have other numbers outside of its containers. */
+  readonly isMapped: boolean;
 }
 
 export interface ConnectionsOptions {
@@ -124,11 +126,13 @@ async function connectionOf(engine: Engine, isPublished: boolean): Promise<Conne
   const { Os: os = "linux", Arch: architecture = "amd64", Components = [] } = version;
   const isPodman = Components.some(({ Name = "" }) => Name.startsWith("Podman"));
   const network = await networkOf(engine, isPodman);
-  const isRootless = (info.SecurityOptions ?? []).some((it) => it.includes("name=rootless"));
+  const has = (option: string) => info.SecurityOptions?.some((it) => it.includes(option)) ?? false;
+  const isRootless = has("name=rootless");
+  const isMapped = isRootless || has("name=userns");
   const gateway = network.IPAM?.Config?.find(({ Gateway = "" }) => Gateway !== "")?.Gateway;
   const mayBeDirect = !isPublished && !isRootless && gateway !== undefined;
   const isDirect = mayBeDirect && (await isOurs(gateway));
-  return { engine, platform: { os, architecture }, network: NETWORK_NAME, isDirect };
+  return { engine, platform: { os, architecture }, network: NETWORK_NAME, isDirect, isMapped };
 }
 
 /** Makes the network unless it is there. Instances in it do not reach one another. */

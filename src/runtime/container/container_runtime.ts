@@ -14,7 +14,7 @@ import { NotStarted } from "../not_started.ts";
 import { Records } from "../records.ts";
 import { RevisionLogs } from "../revision_logs.ts";
 import type { Driver } from "../run.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Usage } from "../runtime.ts";
+import type { ExecRequest, Execution, Instance, InstanceSpec, Usage, Volume } from "../runtime.ts";
 import type { OwnRuntime } from "../runtimes.ts";
 import type { EngineAddress, UnusableAddress } from "./address.ts";
 import { type Connection, Connections } from "./connection.ts";
@@ -24,6 +24,7 @@ import { whyUnfit } from "./fitness.ts";
 import { LoadedImages } from "./loaded_images.ts";
 import { adoptRun, beginRun, removeVolumes } from "./run.ts";
 import type { ContainerRecord, Shared } from "./shared.ts";
+import { refillVolumes } from "./volumes.ts";
 
 export interface ContainerRuntimeOptions {
   /** Its directory: records and volumes of instances, and logs. */
@@ -110,6 +111,10 @@ export class ContainerRuntime implements OwnRuntime {
 
   async thaw(name: string): Promise<void> {
     this.#keepers.thaw(name);
+  }
+
+  async refill(name: string, volumes: readonly Volume[]): Promise<void> {
+    this.#keepers.refill(name, volumes);
   }
 
   async stop(name: string): Promise<void> {
@@ -216,6 +221,7 @@ export class ContainerRuntime implements OwnRuntime {
       adopt: (known) => adoptRun(this.#open(), known),
       placeOf: ({ id, address }) =>
         id === undefined ? undefined : { ...(address !== undefined && { address }) },
+      refill: ({ name, volumes = [] }) => refillVolumes(volumes, this.#open().volumesOf(name)),
       remove: async ({ spec }) => {
         await removeVolumes(this.#open(), spec.name);
         await this.#records.remove(spec.name);

@@ -78,14 +78,15 @@ interface Place {
 
 async function begin(shared: Shared, beginning: Beginning<ContainerRecord>, place: Place) {
   const { clock, loaded, pidsMax } = shared;
-  const { spec, number, signal, save, note } = beginning;
+  const { spec, volumes, number, signal, save, note } = beginning;
   const { connection, config, beganMs } = place;
   const { engine } = connection;
   const image = await unlessAborted(signal, loaded.get(engine, spec.image));
   const loadedMs = clock.elapsed();
   const directory = shared.volumesOf(spec.name);
   mkdirSync(directory, { recursive: true, mode: 0o711 });
-  const mounts = layOutVolumes(spec, directory);
+  const { isMapped } = connection;
+  const mounts = layOutVolumes({ ...spec, volumes: volumes() }, directory, { isMapped });
   const labels = labelsOf(spec, shared);
   const body = planOf(spec, config, { ...connection, image, labels, mounts, pidsMax });
   const record: ContainerRecord = {

@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { caveatsOf, layOutVolumes } from "./volumes.ts";
+import { caveatsOf, layOutVolumes, refillVolumes } from "./volumes.ts";
 
 const content = Buffer.from("blue").toString("base64");
 
@@ -35,6 +45,50 @@ test("files are written anew for each run, and what is empty at first is kept", 
   layOutVolumes({ volumes, mounts }, directory.path);
   const isThere = (name: string) => statSync(at(name), { throwIfNoEntry: false }) !== undefined;
   assert.deepEqual(["files/more", "empty/mine", ".tmp/old"].map(isThere), [false, true, false]);
+});
+
+test("what is another in a volume takes the place of what was there, as a whole", () => {
+  using directory = makeDirectory();
+  const at = (name: string) => join(directory.path, "files", name);
+  const file = { path: "a/token", mode: 0o440, content };
+  const kept = { path: "kept", mode: 0o400, content };
+  layOutVolumes({ volumes: [{ name: "files", files: [file, kept] }] }, directory.path);
+  const before = openSync(at("a/token"), "r");
+  const { ino } = statSync(at("kept"));
+  const red = Buffer.from("red").toString("base64");
+  const late = { ...file, path: "late" };
+  const files = [{ ...file, content: red }, kept, late];
+  refillVolumes(
+    [
+      { name: "files", files },
+      { name: "other", files },
+    ],
+    directory.path,
+  );
+  assert.equal(readFileSync(at("a/token"), "utf8"), "red");
+  assert.equal(statSync(at("a/token")).mode & 0o777, 0o440);
+  assert.equal(readFileSync(before, "utf8"), "blue", "whoever has it open has all of it");
+  assert.equal(statSync(at("kept")).ino, ino);
+  assert.deepEqual(readdirSync(join(directory.path, "files")), ["a", "kept"]);
+  closeSync(before);
+});
+
+const notRoot = process.getuid?.() !== 0 && "only root gives files away";
+
+test("a file with an owner is the owner's alone, if it can be given", { skip: notRoot }, () => {
+  using directory = makeDirectory();
+  const volumes = [{ name: "files", files: [{ path: "token", mode: 0o644, content, owner: 7 }] }];
+  const seen = () => {
+    const { uid, mode } = statSync(join(directory.path, "files/token"));
+    return [uid, (mode & 0o777).toString(8)];
+  };
+  layOutVolumes({ volumes }, directory.path);
+  assert.deepEqual(seen(), [7, "600"]);
+  const files = [{ path: "token", mode: 0o644, content: "", owner: 7 }];
+  refillVolumes([{ name: "files", files }], directory.path);
+  assert.deepEqual(seen(), [7, "600"]);
+  layOutVolumes({ volumes }, directory.path, { isMapped: true });
+  assert.deepEqual(seen(), [0, "644"]);
 });
 
 test("a part of a volume cannot lead out of it, and one of its files has to be there", () => {

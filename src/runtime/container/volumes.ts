@@ -1,7 +1,19 @@
-import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { NotStarted } from "../not_started.ts";
-import type { InstanceSpec, Mount, Volume } from "../runtime.ts";
+import type { InstanceSpec, Mount, Volume, VolumeFile } from "../runtime.ts";
+import { isCode } from "../system_error.ts";
 
 /** A mount as the engine is told of it. */
 export interface EngineMount {
@@ -24,6 +36,7 @@ const TMP = "/tmp";
 export function layOutVolumes(
   { volumes = [], mounts = [] }: Mounting,
   directory: string,
+  { isMapped = false }: { readonly isMapped?: boolean } = {},
 ): readonly EngineMount[] {
   for (const { name, files, isInMemory = false } of volumes) {
     const path = join(directory, name);
@@ -35,8 +48,8 @@ export function layOutVolumes(
     for (const file of files ?? []) {
       const at = join(path, file.path);
       mkdirSync(dirname(at), { recursive: true, mode: 0o755 });
-      writeFileSync(at, Buffer.from(file.content, "base64"));
-      chmodSync(at, file.mode);
+      writeFileSync(at, Buffer.from(file.content, "base64"), { mode: 0o600 });
+      chmodSync(at, !isMapped && isGiven(at, file) ? 0o600 : file.mode);
     }
   }
   const asked = mounts.flatMap((mount) => {
@@ -45,6 +58,42 @@ export function layOutVolumes(
   });
   const hasTmp = asked.some(({ Target }) => Target === TMP);
   return hasTmp ? asked : [...asked, makeTmp(directory)];
+}
+
+/** Whether it could be given to its owner, where it has one. */
+function isGiven(at: string, { owner }: VolumeFile): boolean {
+  if (owner === undefined) return false;
+  try {
+    chownSync(at, owner, statSync(at).gid);
+    return true;
+  } catch (thrown) {
+    // Nobody but root gives files away.
+    if (isCode(thrown, "EPERM")) return false;
+    throw thrown;
+  }
+}
+
+/**
+ * Puts what is another in these volumes in the place of what was laid out. Whoever opens a file
+ * finds the one or the other, never a part, for it is written beside and renamed.
+ */
+export function refillVolumes(volumes: readonly Volume[], directory: string): void {
+  for (const { name, files = [] } of volumes) {
+    for (const { path, content } of files) replace(join(directory, name, path), content, directory);
+  }
+}
+
+function replace(at: string, content: string, directory: string): void {
+  const before = statSync(at, { throwIfNoEntry: false });
+  const bytes = Buffer.from(content, "base64");
+  // The next run lays out what was not there.
+  if (before === undefined || readFileSync(at).equals(bytes)) return;
+  const draft = join(directory, ".new");
+  rmSync(draft, { force: true });
+  writeFileSync(draft, bytes, { mode: 0o600 });
+  chownSync(draft, before.uid, before.gid);
+  chmodSync(draft, before.mode & 0o7777);
+  renameSync(draft, at);
 }
 
 /**

@@ -15,7 +15,15 @@ import { keyOf } from "../key.ts";
 import { Records } from "../records.ts";
 import { RevisionLogs } from "../revision_logs.ts";
 import type { Driver, Known, Run } from "../run.ts";
-import type { ExecRequest, Execution, Instance, InstanceSpec, Needs, Usage } from "../runtime.ts";
+import type {
+  ExecRequest,
+  Execution,
+  Instance,
+  InstanceSpec,
+  Needs,
+  Usage,
+  Volume,
+} from "../runtime.ts";
 import type { OwnRuntime } from "../runtimes.ts";
 import { Cgroup } from "./cgroup.ts";
 import { Cgroups } from "./cgroups.ts";
@@ -137,6 +145,10 @@ export class ProcessRuntime implements OwnRuntime {
 
   async thaw(name: string): Promise<void> {
     this.#keepers.thaw(name);
+  }
+
+  async refill(name: string, volumes: readonly Volume[]): Promise<void> {
+    this.#keepers.refill(name, volumes);
   }
 
   stop(name: string): Promise<void> {

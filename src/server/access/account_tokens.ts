@@ -25,7 +25,7 @@ import type { Store } from "../../store/store.ts";
 import type { ApiRoute } from "../api_route.ts";
 import { digestOf, type Owner, type TokenSource } from "../authentication.ts";
 import { readBody } from "../body.ts";
-import type { ServerContext } from "../context.ts";
+import type { TokenMaker } from "../context.ts";
 
 export interface AccountTokenDeps {
   readonly issuer: string;
@@ -64,7 +64,7 @@ interface Named {
  * Tokens of ServiceAccounts: signed, for an audience and a while, and good only as long as the
  * account they were made for is there, and not another of its name.
  */
-export class AccountTokens implements TokenSource {
+export class AccountTokens implements TokenSource, TokenMaker {
   readonly #deps: AccountTokenDeps;
   readonly #known = new Map<string, Claims>();
 
@@ -82,7 +82,34 @@ export class AccountTokens implements TokenSource {
   }
 
   /** Makes a token, and fills in what the request left open. */
-  async request(account: ServiceAccount, { spec }: TokenRequest): Promise<TokenRequest> {
+  async create(key: ObjectKey, request: unknown): Promise<TokenRequest> {
+    const account = this.#deps.store.get(SERVICE_ACCOUNT, key);
+    if (account === undefined) throw notFound(SERVICE_ACCOUNT, key.name);
+    const { draft } = parse(TOKEN_REQUEST, request ?? {});
+    const { expirationSeconds: seconds = SECONDS } = draft.spec ?? {};
+    const field = "spec.expirationSeconds";
+    const said = `Invalid value: ${seconds}: may not specify a duration`;
+    if (seconds < SECONDS_MIN) throw badRequest(field, `${said} less than 10 minutes`);
+    if (seconds > SECONDS_MAX) throw badRequest(field, `${said} larger than 2^32 seconds`);
+    return await this.#sign(account, draft as unknown as TokenRequest);
+  }
+
+  async ownerOf(token: string, audiences: readonly string[]): Promise<Owner | undefined> {
+    if (issuerOf(token) !== this.#deps.issuer) return undefined;
+    const claims = await this.#checked(token);
+    const said = typeof claims.aud === "string" ? [claims.aud] : (claims.aud ?? []);
+    const good = said.filter((it) => audiences.includes(it));
+    if (good.length === 0) throw new TokenError("the token is for another audience");
+    const bound = (claims["kubernetes.io"] ?? {}) as Bound;
+    const { namespace = "", serviceaccount } = bound;
+    const account = serviceaccount && this.#find(SERVICE_ACCOUNT, serviceaccount, namespace);
+    if (account === undefined || isGoing(account)) {
+      throw new TokenError("the ServiceAccount of the token has been deleted");
+    }
+    return { caller: callerOf(account, this.#extraOf(claims, bound)), audiences: good };
+  }
+
+  async #sign(account: ServiceAccount, { spec }: TokenRequest): Promise<TokenRequest> {
     const { issuer, clock, chance, key } = this.#deps;
     const { audiences = [], expirationSeconds: seconds = SECONDS, boundObjectRef } = spec ?? {};
     const bound = boundObjectRef && this.#boundTo(account, boundObjectRef);
@@ -101,21 +128,6 @@ export class AccountTokens implements TokenSource {
     const metadata = { name, namespace, creationTimestamp: timestampOf(now * 1000) };
     const said = { audiences: audience, expirationSeconds: seconds, boundObjectRef };
     return { apiVersion, kind, metadata, spec: said, status } as unknown as TokenRequest;
-  }
-
-  async ownerOf(token: string, audiences: readonly string[]): Promise<Owner | undefined> {
-    if (issuerOf(token) !== this.#deps.issuer) return undefined;
-    const claims = await this.#checked(token);
-    const said = typeof claims.aud === "string" ? [claims.aud] : (claims.aud ?? []);
-    const good = said.filter((it) => audiences.includes(it));
-    if (good.length === 0) throw new TokenError("the token is for another audience");
-    const bound = (claims["kubernetes.io"] ?? {}) as Bound;
-    const { namespace = "", serviceaccount } = bound;
-    const account = serviceaccount && this.#find(SERVICE_ACCOUNT, serviceaccount, namespace);
-    if (account === undefined || isGoing(account)) {
-      throw new TokenError("the ServiceAccount of the token has been deleted");
-    }
-    return { caller: callerOf(account, this.#extraOf(claims, bound)), audiences: good };
   }
 
   /** The signature once, the time always. */
@@ -186,10 +198,7 @@ function callerOf(
 }
 
 /** `POST …/serviceaccounts/NAME/token`, as `kubectl create token` has it; and what checks it. */
-export function accountTokenRoutes(
-  tokens: AccountTokens,
-  { store }: ServerContext,
-): readonly ApiRoute[] {
+export function accountTokenRoutes(tokens: AccountTokens): readonly ApiRoute[] {
   const path = "/api/v1/namespaces/:namespace/serviceaccounts/:name/token";
   const get = (at: string, body: () => object | Promise<object>): ApiRoute => {
     return { method: "GET", path: at, handle: async () => ({ code: 200, body: await body() }) };
@@ -207,16 +216,8 @@ export function accountTokenRoutes(
   ];
 
   async function create({ params, headers, body }: Call): Promise<Answer> {
-    const key: ObjectKey = { namespace: params["namespace"], name: params["name"] ?? "" };
-    const account = store.get(SERVICE_ACCOUNT, key);
-    if (account === undefined) throw notFound(SERVICE_ACCOUNT, key.name);
-    const { draft } = parse(TOKEN_REQUEST, readBody(headers, body) ?? {});
-    const { expirationSeconds: seconds = SECONDS } = draft.spec ?? {};
-    const field = "spec.expirationSeconds";
-    const said = `Invalid value: ${seconds}: may not specify a duration`;
-    if (seconds < SECONDS_MIN) throw badRequest(field, `${said} less than 10 minutes`);
-    if (seconds > SECONDS_MAX) throw badRequest(field, `${said} larger than 2^32 seconds`);
-    return { code: 201, body: await tokens.request(account, draft as unknown as TokenRequest) };
+    const key = { namespace: params["namespace"], name: params["name"] ?? "" };
+    return { code: 201, body: await tokens.create(key, readBody(headers, body)) };
   }
 }
 
