@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   accessSync,
@@ -108,11 +108,23 @@ export class OwnEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child !== undefined) await this.#removeNetwork();
-    await this.stop();
-    // Podman leaves its storage mounted on itself.
-    if (isPodman) execFileSync("umount", [join(this.directory, "data", "overlay")]);
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      if (this.#child !== undefined) await this.#removeNetwork();
+    } finally {
+      await this.stop();
+      // Podman leaves its storage mounted on itself, and an engine that was begun anew the files
+      // of a container that it found.
+      this.#unmount(this.directory);
+      rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  /** Takes away all mounts below a directory, innermost first; some go by themselves meanwhile. */
+  #unmount(directory: string): void {
+    const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+    const points = lines.map((line) => line.split(" ")[4] ?? "");
+    const ours = points.filter((point) => point.startsWith(`${directory}/`)).toReversed();
+    for (const point of ours) spawnSync("umount", ["--lazy", point]);
   }
 
   /** Its bridge would outlive it on this machine, and take a piece of the private addresses. */
@@ -125,8 +137,10 @@ export class OwnEngine implements AsyncDisposable {
         for (const id of networks.split("\n").filter(Boolean)) this.docker("network", "rm", id);
         return;
       } catch (thrown) {
-        // Another process that was just started may still see the mounts of what has ended.
+        // Another process that was just started may still see the mounts of what has ended, and
+        // an engine that was begun anew does not know of what its predecessor had mounted.
         if (tries === 10) throw thrown;
+        this.#unmount(join(this.directory, "data", "overlay2"));
         await sleep(500);
       }
     }

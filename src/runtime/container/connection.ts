@@ -74,6 +74,19 @@ export class Connections implements AsyncDisposable {
     }
   }
 
+  /** An engine that has answered just now: one that was found may have gone since. */
+  async live(): Promise<Connection> {
+    try {
+      return await this.use(async (connection) => {
+        await connection.engine.ping(LIMIT_MS);
+        return connection;
+      });
+    } catch (thrown) {
+      if (!isStatus(thrown, 0)) throw thrown;
+      return await this.get();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const connection = await this.#connecting?.catch(() => undefined);
     await connection?.engine[Symbol.asyncDispose]();

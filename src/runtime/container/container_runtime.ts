@@ -93,7 +93,8 @@ export class ContainerRuntime implements OwnRuntime {
     const { images, connections } = this.#open();
     const { config } = await images.image(image);
     try {
-      return await connections.use(async ({ platform }) => whyUnfit(config, platform));
+      const { platform } = await connections.live();
+      return whyUnfit(config, platform);
     } catch (thrown) {
       if (thrown instanceof NotStarted || thrown instanceof EngineError) return thrown.message;
       throw thrown;

@@ -64,8 +64,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Finds out which version of the API it speaks best. To be called first. */
-  async ping(): Promise<void> {
-    const response = await this.#send("GET", "/_ping", { limitMs: 5000 });
+  async ping(limitMs = 5000): Promise<void> {
+    const response = await this.#send("GET", "/_ping", { limitMs });
     await response.discard();
     const version = response.headers["api-version"];
     const isEngine = response.status === 200 && version !== undefined;

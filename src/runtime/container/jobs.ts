@@ -56,7 +56,7 @@ export class Jobs implements Containers {
 
   async whyNone(): Promise<string | undefined> {
     try {
-      await this.#connections.use(({ engine }) => engine.ping());
+      await this.#connections.live();
       return undefined;
     } catch (thrown) {
       if (thrown instanceof NotStarted || thrown instanceof EngineError) return thrown.message;
