@@ -92,7 +92,10 @@ export class Jobs implements Containers {
   async #runAs(container: string, engine: Engine, { job, body }: Running): Promise<ContainerEnd> {
     const { signal } = job;
     this.#running.add(container);
-    const stop = () => void removeContainer(engine, container).catch(() => {});
+    let removing: Promise<void> | undefined;
+    const stop = () => {
+      removing = removeContainer(engine, container).catch(() => {});
+    };
     try {
       const query = { name: container };
       const { Id: id } = await engine.post("/containers/create", CREATED, { query, body });
@@ -111,6 +114,8 @@ export class Jobs implements Containers {
       throw new NotStarted(why, { cause: thrown });
     } finally {
       signal.removeEventListener("abort", stop);
+      // The engine answers at once to who asks for the same again: over is when the first is.
+      await removing;
       await removeContainer(engine, container).catch((err: unknown) => {
         this.#options.log.warn({ err, container }, "Cannot remove a container of a build");
       });
