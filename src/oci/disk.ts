@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { renameSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -39,6 +40,8 @@ export class DiskImageStore implements ImageStore {
   readonly #unpacking: Unpacking;
   /** Images never change, so what was read once need not be read again. */
   readonly #images = new Map<Digest, Image>();
+  /** When a blob was last asked for in this life: what somebody is at work with stays. */
+  readonly #usedAt = new Map<Digest, number>();
   #writes = 0;
 
   constructor({ home, clock = systemClock }: DiskImageStoreOptions) {
@@ -66,6 +69,7 @@ export class DiskImageStore implements ImageStore {
         const why = `what came is ${digest}, ${size} bytes`;
         throw new OciError("DIGEST_INVALID", `Cannot store blob ${expected}: ${why}`);
       }
+      this.#use(digest);
       await rename(aside, this.#blob(digest));
       await syncDirectory(this.#at("blobs/sha256"));
       return { mediaType: BLOB, digest, size };
@@ -78,6 +82,11 @@ export class DiskImageStore implements ImageStore {
   }
 
   async blobBytes(digest: Digest): Promise<number | undefined> {
+    this.#use(digest);
+    return await this.#bytes(digest);
+  }
+
+  async #bytes(digest: Digest): Promise<number | undefined> {
     try {
       return (await stat(this.#blob(digest))).size;
     } catch (thrown) {
@@ -87,6 +96,7 @@ export class DiskImageStore implements ImageStore {
   }
 
   async readBlob(digest: Digest): Promise<Readable> {
+    this.#use(digest);
     try {
       const file = await open(this.#blob(digest), "r");
       return file.createReadStream({ highWaterMark: 256 * 1024 });
@@ -112,17 +122,9 @@ export class DiskImageStore implements ImageStore {
   }
 
   async image(digest: Digest): Promise<Image> {
-    const known = this.#images.get(digest);
-    if (known !== undefined) return known;
-    const bytes = await this.blobBytes(digest);
-    if (bytes === undefined) {
-      throw new OciError("MANIFEST_UNKNOWN", `Cannot find image ${digest}: it is not here`);
-    }
-    const what = `Cannot find image ${digest}: the blob`;
-    const text = await this.#text(digest);
-    const manifest = readManifest(text, { what, reason: "MANIFEST_UNKNOWN" });
-    const image = { digest, manifest, config: await this.#config(manifest.config.digest) };
-    this.#keep(image);
+    this.#use(digest);
+    const image = await this.#image(digest);
+    for (const part of partsOf(image)) this.#use(part.digest);
     return image;
   }
 
@@ -140,14 +142,9 @@ export class DiskImageStore implements ImageStore {
 
   async resolve(name: string): Promise<Digest | undefined> {
     const reference = readReference(name);
-    const named = this.#names.get(writeReference(reference));
-    if (named !== undefined || reference.digest === undefined) return named;
-    try {
-      return (await this.image(reference.digest)).digest;
-    } catch (thrown) {
-      if (thrown instanceof OciError) return undefined;
-      throw thrown;
-    }
+    const named = this.#names.get(writeReference(reference)) ?? reference.digest;
+    if (named === undefined || reference.digest === undefined) return named;
+    return (await this.#isWhole(named)) ? named : undefined;
   }
 
   async unpack(digest: Digest, directory: string): Promise<void> {
@@ -155,18 +152,23 @@ export class DiskImageStore implements ImageStore {
   }
 
   async collect(kept: ReadonlySet<Digest>, idleMs: number): Promise<number> {
-    const needed = await this.#partsOf([...kept, ...this.#names.digests]);
-    const before = this.#clock.now() - idleMs;
+    const needed = await this.#needed([...kept, ...this.#names.digests]);
+    const storedBefore = this.#clock.now() - idleMs;
+    const usedBefore = this.#clock.elapsed() - idleMs;
+    const gone = new Set<Digest>();
     let freed = 0;
     for (const name of await readdir(this.#at("blobs/sha256"))) {
       const digest: Digest = `sha256:${name}`;
-      const path = this.#at(`blobs/sha256/${name}`);
-      const { size, mtimeMs } = await stat(path);
-      if (needed.has(digest) || mtimeMs > before) continue;
-      this.#images.delete(digest);
-      await rm(path);
+      if (needed.has(digest)) continue;
+      const { size, mtimeMs } = await stat(this.#blob(digest));
+      // Whoever asks for it from here on finds it gone, and whoever has asked before keeps it.
+      if (mtimeMs > storedBefore || (this.#usedAt.get(digest) ?? -Infinity) > usedBefore) continue;
+      await this.#remove(digest);
+      gone.add(digest);
       freed += size;
     }
+    for (const [digest, at] of this.#usedAt) if (at <= usedBefore) this.#usedAt.delete(digest);
+    await this.#names.forget(gone);
     return freed;
   }
 
@@ -175,19 +177,58 @@ export class DiskImageStore implements ImageStore {
     await this.#names.settled();
   }
 
+  /** Takes the name away at once, whatever is under way, and the bytes when there is time. */
+  async #remove(digest: Digest): Promise<void> {
+    this.#writes += 1;
+    const aside = this.#at(`tmp/${this.#writes}`);
+    renameSync(this.#blob(digest), aside);
+    this.#images.delete(digest);
+    await rm(aside);
+  }
+
+  #use(digest: Digest): void {
+    this.#usedAt.set(digest, this.#clock.elapsed());
+  }
+
+  async #image(digest: Digest): Promise<Image> {
+    const known = this.#images.get(digest);
+    if (known !== undefined) return known;
+    if ((await this.#bytes(digest)) === undefined) {
+      throw new OciError("MANIFEST_UNKNOWN", `Cannot find image ${digest}: it is not here`);
+    }
+    const what = `Cannot find image ${digest}: the blob`;
+    const text = await this.#text(digest);
+    const manifest = readManifest(text, { what, reason: "MANIFEST_UNKNOWN" });
+    const image = { digest, manifest, config: await this.#config(manifest.config.digest) };
+    this.#keep(image);
+    return image;
+  }
+
+  /** Whether an image is here with all of its parts: a crash may have come between two of them. */
+  async #isWhole(digest: Digest): Promise<boolean> {
+    try {
+      for (const part of partsOf(await this.image(digest))) {
+        if ((await this.blobBytes(part.digest)) !== part.size) return false;
+      }
+      return (await this.blobBytes(digest)) !== undefined;
+    } catch (thrown) {
+      if (thrown instanceof OciError || isMissing(thrown)) return false;
+      throw thrown;
+    }
+  }
+
   /** These digests, and what those of them that are images consist of. */
-  async #partsOf(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
-    const parts = new Set(digests);
+  async #needed(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    const needed = new Set(digests);
     for (const digest of digests) {
       try {
-        const { manifest } = await this.image(digest);
-        for (const part of [manifest.config, ...manifest.layers]) parts.add(part.digest);
+        for (const part of partsOf(await this.#image(digest))) needed.add(part.digest);
       } catch (thrown) {
         // A source, or what is not here any more: it has no parts.
-        if (!(thrown instanceof OciError)) throw thrown;
+        if (!(thrown instanceof OciError || isMissing(thrown))) throw thrown;
       }
     }
-    return parts;
+    return needed;
   }
 
   async #config(digest: Digest) {
@@ -196,7 +237,7 @@ export class DiskImageStore implements ImageStore {
   }
 
   async #text(digest: Digest): Promise<string> {
-    const bytes = (await this.blobBytes(digest)) ?? 0;
+    const bytes = (await this.#bytes(digest)) ?? 0;
     if (bytes > JSON_BYTES_MAX) {
       const why = `it has ${bytes} bytes, and may have ${JSON_BYTES_MAX}`;
       throw new OciError("MANIFEST_INVALID", `Cannot read ${digest} as a part of an image: ${why}`);
@@ -233,6 +274,10 @@ async function write(content: AsyncIterable<Uint8Array>, path: string) {
   await file.sync();
   const digest: Digest = `sha256:${hash.digest("hex")}`;
   return { digest, size };
+}
+
+function partsOf({ manifest }: Image): readonly Descriptor[] {
+  return [manifest.config, ...manifest.layers];
 }
 
 async function* chunksOf(text: string) {

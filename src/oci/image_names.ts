@@ -14,6 +14,7 @@ export class ImageNames {
   /** As it stands in the file. */
   #names: Names = new Map();
   #waiting = new Map<string, Descriptor>();
+  #stale = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -50,6 +51,16 @@ export class ImageNames {
     await this.#next;
   }
 
+  /** Drops notes about images that have gone. What somebody has named has not. */
+  async forget(gone: ReadonlySet<Digest>): Promise<void> {
+    const isStale = (name: string, digest: Digest) => name.includes("@") && gone.has(digest);
+    const stale = [...this.#names].filter(([name, { digest }]) => isStale(name, digest));
+    if (stale.length === 0) return;
+    for (const [name] of stale) this.#stale.add(name);
+    this.#next ??= this.#writeAfter(this.#writing);
+    await this.#next;
+  }
+
   /** Resolves when nothing is being written. */
   async settled(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#next]);
@@ -63,8 +74,11 @@ export class ImageNames {
   }
 
   async #write(): Promise<void> {
-    const names: Names = new Map([...this.#names, ...this.#waiting]);
+    // What was named anew meanwhile is not stale any more.
+    const fresh = [...this.#names].filter(([name]) => !this.#stale.has(name));
+    const names: Names = new Map([...fresh, ...this.#waiting]);
     this.#waiting = new Map();
+    this.#stale = new Set();
     await replaceFile(this.#path, indexOf(names));
     this.#names = names;
   }

@@ -94,7 +94,7 @@ export interface ImageStore extends AsyncDisposable {
   image(digest: Digest): Promise<Image>;
   /** Makes a name (`host/repository:tag`) mean an image from now on. */
   tag(name: string, digest: Digest): Promise<void>;
-  /** What a name means here, or nothing. A name with a digest means that, when it is here. */
+  /** What a name means here, or nothing. One with a digest means that, when all of it is here. */
   resolve(name: string): Promise<Digest | undefined>;
   /**
    * Lays an image's files out in `directory`, which must not exist: layers in order, whiteouts
@@ -103,7 +103,8 @@ export interface ImageStore extends AsyncDisposable {
   unpack(digest: Digest, directory: string): Promise<void>;
   /**
    * Removes blobs that are no part of a kept or a named image and none of `kept` themselves, and
-   * that nobody has stored within `idleMs`. Answers with how many bytes that was.
+   * that nobody has stored or asked for within `idleMs`. What goes on beside it finds a blob
+   * whole or not at all. Answers with how many bytes that was.
    */
   collect(kept: ReadonlySet<Digest>, idleMs: number): Promise<number>;
 }

@@ -99,6 +99,8 @@ export class RemoteRegistry implements Registry {
     });
     const found = await this.#findManifest(session, reference);
     await this.#fetchBlobs(session, found.manifest, ending);
+    // What was here when a long download began may have been collected since.
+    await this.#fetchBlobs(session, found.manifest, ending);
     await images.putBlob(once(found.bytes), found.digest);
     // A tag may mean another image tomorrow: only what a digest means can be remembered.
     if (reference.digest !== undefined) await images.tag(name, found.digest);

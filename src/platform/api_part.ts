@@ -18,6 +18,7 @@ import type { Config } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Endpoints, urlAt, writeEndpoints } from "./endpoints.ts";
 import type { Home } from "./home.ts";
+import type { Housekeeping } from "./housekeeping.ts";
 import type { PodDoors } from "./pod_doors.ts";
 import { sightOf } from "./sight.ts";
 import type { Part } from "./start_all.ts";
@@ -38,6 +39,7 @@ export interface ApiPartDeps {
   readonly verify: Verify;
   readonly gateway: Fleet;
   readonly autoscaler: Autoscaler;
+  readonly housekeeping: Pick<Housekeeping, "freedBytes">;
   readonly log: Log;
 }
 

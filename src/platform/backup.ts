@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { BACKUP_FORMAT, BACKUP_HEAD, type BackupHead } from "../api/backup.ts";
@@ -62,7 +61,7 @@ async function* filesBelow(path: string, home: Home): AsyncGenerator<SealedFile>
   const at = join(home.path, path);
   try {
     const found = await stat(at);
-    if (found.isFile()) yield await fileAt(path, home);
+    if (found.isFile()) yield* fileAt(path, home);
     if (!found.isDirectory()) return;
     const names = await readdir(at);
     for (const name of names.sort()) yield* filesBelow(`${path}/${name}`, home);
@@ -72,11 +71,13 @@ async function* filesBelow(path: string, home: Home): AsyncGenerator<SealedFile>
   }
 }
 
-async function fileAt(path: string, home: Home): Promise<SealedFile> {
-  const at = join(home.path, path);
-  const { size: bytes } = await stat(at);
-  if (bytes > SMALL_BYTES) return { path, bytes, content: createReadStream(at) };
-  return fileOf(path, await readFile(at));
+/** Opened before it is told of: who removes it after that takes nothing from us. */
+async function* fileAt(path: string, home: Home): AsyncGenerator<SealedFile> {
+  await using file = await open(join(home.path, path));
+  const { size: bytes } = await file.stat();
+  if (bytes > SMALL_BYTES) {
+    yield { path, bytes, content: file.createReadStream({ autoClose: false }) };
+  } else yield fileOf(path, await file.readFile());
 }
 
 function fileOf(path: string, text: string | Buffer): SealedFile {

@@ -38,7 +38,7 @@ export function makeDrivers(home: Home, config: Config, deps: DriverDeps): Drive
   const { toolPath, workers, compileCache } = config;
   const { host, port } = config.gateway;
   const http = new HttpClient();
-  const images = new DiskImageStore({ home: home.images });
+  const images = new DiskImageStore({ home: home.images, clock: deps.clock });
   const registry = new RemoteRegistry({
     ...{ images, http, insecure: config.insecureRegistries, ...deps },
   });

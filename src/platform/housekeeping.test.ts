@@ -4,7 +4,8 @@ import { EVENT, type Event } from "../api/event.ts";
 import { REVISION } from "../api/revision.ts";
 import { stored } from "../api/test_admission.ts";
 import { timestampOf } from "../base/clock.ts";
-import { imagesOf, staleEvents } from "./housekeeping.ts";
+import { staleEvents } from "./housekeeping.ts";
+import { imagesOf } from "./kept_images.ts";
 
 const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
 

@@ -1,16 +1,18 @@
 import { EVENT, type Event } from "../api/event.ts";
-import { REVISION, type Revision } from "../api/revision.ts";
+import { REVISION } from "../api/revision.ts";
 import { type Clock, every } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Cache, Client } from "../client/client.ts";
-import type { Digest } from "../oci/oci.ts";
+import type { ImageStore } from "../oci/oci.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Store } from "../store/store.ts";
+import { imagesOf, uploadsOf } from "./kept_images.ts";
 import type { Part } from "./start_all.ts";
 
 export interface HousekeepingDeps {
   readonly store: Store;
-  readonly runtime: Pick<Runtime, "collect">;
+  readonly runtime: Pick<Runtime, "collect" | "list">;
+  readonly images: Pick<ImageStore, "collect">;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -20,6 +22,8 @@ export interface HousekeepingDeps {
 const EVERY_MS = 60_000;
 /** Who has deleted a Revision may want it back; and its image is slow to come. */
 const IMAGES_EVERY_MS = 10 * 60_000;
+/** What was stored or asked for within this stays: somebody may be at work with it. */
+const IMAGES_IDLE_MS = 3_600_000;
 /** As long as Kubernetes keeps Events. */
 const EVENTS_MS = 3_600_000;
 /** So many are kept at most, the newest; who makes more has long read the oldest. */
@@ -28,12 +32,14 @@ const EVENTS_MAX = 10_000;
 const CHANGES_KEPT = 20_000;
 
 /**
- * Throws away what is too old to be asked for: Events, changes of the store, and what runtimes
- * have made ready of images that no Revision has.
+ * Throws away what is too old to be asked for: Events, changes of the store, images and sources
+ * that nothing has any more, and what runtimes have made ready of such images.
  */
 export class Housekeeping implements Part {
   readonly #deps: HousekeepingDeps;
   readonly #timers = new DisposableStack();
+  #collecting: Promise<void> = Promise.resolve();
+  #freedBytes = 0;
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
@@ -45,8 +51,14 @@ export class Housekeeping implements Part {
     this.#timers.use(every(clock, IMAGES_EVERY_MS, () => this.#collectImages()));
   }
 
+  /** How much of images and sources was thrown away in this life. */
+  get freedBytes(): number {
+    return this.#freedBytes;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.dispose();
+    await this.#collecting;
   }
 
   async #clean(): Promise<void> {
@@ -61,20 +73,24 @@ export class Housekeeping implements Part {
   }
 
   async #collectImages(): Promise<void> {
-    const { runtime, cache, log } = this.#deps;
+    this.#collecting = this.#removeImages();
+    await this.#collecting;
+  }
+
+  async #removeImages(): Promise<void> {
+    const { runtime, images, cache, log } = this.#deps;
     try {
-      await runtime.collect(imagesOf(cache.lister(REVISION).list()));
+      const kept = imagesOf(cache.lister(REVISION).list());
+      await runtime.collect(kept);
+      const running = runtime.list().map(({ spec }) => spec.image);
+      const all = new Set([...kept, ...running, ...uploadsOf(cache)]);
+      const bytes = await images.collect(all, IMAGES_IDLE_MS);
+      this.#freedBytes += bytes;
+      if (bytes > 0) log.info({ bytes }, "removed images and sources that nothing has any more");
     } catch (thrown) {
       log.warn({ err: thrown }, "could not remove images: will try again");
     }
   }
-}
-
-/** The images that Revisions have. */
-export function imagesOf(revisions: readonly Revision[]): ReadonlySet<Digest> {
-  const names = revisions.flatMap(({ status }) => status?.containerStatuses ?? []);
-  const digests = names.map(({ imageDigest = "" }) => imageDigest.replace(/^.*@/, ""));
-  return new Set(digests as Digest[]);
 }
 
 /** Those that nobody keeps any longer: by their age, and of the others the oldest of too many. */

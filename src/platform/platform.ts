@@ -77,14 +77,14 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   );
   const sampler = new UsageSampler({ runtime, home: home.path, ...shared });
   const autoscaler = new Autoscaler({ ...deps, ...drivers, freeMemory });
+  const housekeeping = new Housekeeping({ store, runtime, images, ...shared });
   const api = new ApiPart({
-    autoscaler,
-    ...{ config, home, credentials, context, gateway, doors, log: deps.log },
+    ...{ autoscaler, housekeeping, log: deps.log },
+    ...{ config, home, credentials, context, gateway, doors },
     podLogs: podLogsOf({ runtime, builder, cache }),
     podDoors: podDoorsOf({ runtime, cache }),
     measure: () => sampler.measure(),
-    uploads: uploadsTo(images),
-    backups: backupsOf({ home, store, ...deps }),
+    ...{ uploads: uploadsTo(images), backups: backupsOf({ home, store, ...deps }) },
     rotateKey: () => vault.rotate([store, runtime]),
     verify: (revision) => verified(revision, { cache, images }),
   });
@@ -119,7 +119,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
     manager,
     new GarbageCollector({ kinds: KINDS, ...shared }),
     new CatchUp({ manager, gateway, runtime, ...shared }),
-    new Housekeeping({ store, runtime, ...shared }),
+    housekeeping,
     new CollectRevisions(shared),
     new StartGarbage(deps.clock),
   ];

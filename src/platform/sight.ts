@@ -4,17 +4,20 @@ import type { Fleet } from "../gateway/fleet.ts";
 import type { Autoscaler } from "../reconcilers/revision/autoscaler.ts";
 import type { ServerContext } from "../server/context.ts";
 import type { Sight } from "../server/sight_routes.ts";
+import type { Housekeeping } from "./housekeeping.ts";
 import { scalingFamilies } from "./scaling_families.ts";
 import { VERSION } from "./version.ts";
 
 export interface SightDeps {
   readonly gateway: Fleet;
   readonly autoscaler: Autoscaler;
+  readonly housekeeping: Pick<Housekeeping, "freedBytes">;
   readonly context: Pick<ServerContext, "kinds" | "store">;
 }
 
 /** What the platform tells of itself: the gateway's counts, and those of this process. */
-export function sightOf({ gateway, autoscaler, context }: SightDeps): Sight {
+export function sightOf(deps: SightDeps): Sight {
+  const { gateway, autoscaler, context, housekeeping } = deps;
   let before = performance.eventLoopUtilization();
   return {
     async metrics() {
@@ -24,6 +27,7 @@ export function sightOf({ gateway, autoscaler, context }: SightDeps): Sight {
         ...processFamilies(utilization),
         ...storeFamilies(context),
         ...scalingFamilies(autoscaler),
+        imagesFamily(housekeeping),
       ];
       return [...(await gateway.metrics()), ...own];
     },
@@ -67,4 +71,14 @@ function storeFamilies({ kinds, store }: SightDeps["context"]): readonly Family[
   });
   const help = "Objects that are stored, by their kind.";
   return [{ name: "varve_objects", help, type: "gauge", samples }];
+}
+
+function imagesFamily({ freedBytes }: SightDeps["housekeeping"]): Family {
+  const help = "Bytes of images and sources that were removed, as nothing had them any more.";
+  return {
+    name: "varve_images_freed_bytes_total",
+    help,
+    type: "counter",
+    samples: [{ value: freedBytes }],
+  };
 }
