@@ -130,20 +130,26 @@ export class OwnEngine implements AsyncDisposable {
   /** Its bridge would outlive it on this machine, and take a piece of the private addresses. */
   async #removeNetwork(): Promise<void> {
     for (let tries = 1; ; tries += 1) {
+      this.#endContainers();
       try {
-        const left = this.docker("ps", "-aq").split("\n").filter(Boolean);
-        if (left.length > 0) this.docker("rm", "-f", ...left);
         const networks = this.docker("network", "ls", "-q", "--filter", "name=varve");
         for (const id of networks.split("\n").filter(Boolean)) this.docker("network", "rm", id);
         return;
       } catch (thrown) {
-        // Another process that was just started may still see the mounts of what has ended, and
-        // an engine that was begun anew does not know of what its predecessor had mounted.
         if (tries === 10) throw thrown;
-        this.#unmount(join(this.directory, "data", "overlay2"));
         await sleep(500);
       }
     }
+  }
+
+  /**
+   * They end, and leave the network. Files of theirs may stay until the directory goes: another
+   * process that was just started may still see their mounts, and an engine that was begun anew
+   * does not know of what its predecessor had mounted.
+   */
+  #endContainers(): void {
+    const left = this.docker("ps", "-aq").split("\n").filter(Boolean);
+    if (left.length > 0) spawnSync("docker", ["-H", `unix://${this.socket}`, "rm", "-f", ...left]);
   }
 
   async #answers(): Promise<boolean> {
