@@ -1,30 +1,45 @@
 import type { Socket } from "node:net";
+import { type Counter, count } from "./attendant.ts";
 import { LIMITS } from "./limits.ts";
 
 /** Counts open connections by the address of the client: no one client may have all there is. */
 export class Clients {
-  readonly #counts = new Map<string, number>();
+  readonly #clients = new Map<string, Counted>();
 
   /** Counts it, or closes it and answers with false. */
   admit(socket: Socket): boolean {
-    const { remoteAddress: client } = socket;
-    if (client === undefined) {
+    const { remoteAddress: address } = socket;
+    if (address === undefined) {
       // It is gone already.
       socket.destroy();
       return false;
     }
-    const count = (this.#counts.get(client) ?? 0) + 1;
-    if (count > LIMITS.connectionsPerClientMax) {
+    const client = this.#clients.get(address) ?? new Counted(address, this.#clients);
+    if (client.open >= LIMITS.connectionsPerClientMax) {
       socket.on("error", () => {});
       socket.resetAndDestroy();
       return false;
     }
-    this.#counts.set(client, count);
-    socket.once("close", () => {
-      const left = (this.#counts.get(client) ?? 1) - 1;
-      if (left > 0) this.#counts.set(client, left);
-      else this.#counts.delete(client);
-    });
+    client.open += 1;
+    count(socket, client);
     return true;
+  }
+}
+
+/** All connections of one address, among those of others. */
+class Counted implements Counter {
+  open = 0;
+  readonly #address: string;
+  readonly #all: Map<string, Counted>;
+
+  constructor(address: string, all: Map<string, Counted>) {
+    this.#address = address;
+    this.#all = all;
+    all.set(address, this);
+  }
+
+  left(): void {
+    this.open -= 1;
+    if (this.open === 0) this.#all.delete(this.#address);
   }
 }

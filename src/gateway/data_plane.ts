@@ -1,6 +1,7 @@
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { Clients } from "./clients.ts";
+import { DeadlineQueue } from "./deadline_queue.ts";
 import { Drains } from "./drains.ts";
 import { Endless } from "./endless.ts";
 import { Front } from "./front.ts";
@@ -73,7 +74,8 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     return isSettled();
   };
   const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
-  const shared = { clock, seats, carriers, witness, mirrors, endless, ...routing };
+  const deadlines = new DeadlineQueue(clock);
+  const shared = { clock, deadlines, seats, carriers, witness, mirrors, endless, ...routing };
   const streams = new StreamListener({ ...shared, counts });
   const plain = new Listener(shared);
   const services = { clock, h1: plain, h2: streams, clients: new Clients() };

@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type DeadlineQueue, type Due, NOWHERE } from "./deadline_queue.ts";
 
 /**
  * What may come to an end by time. Of the request: all of it, the connecting, the first byte, a
@@ -12,27 +12,34 @@ const PLACE_OF = Object.fromEntries(PLACES.map((limit, at) => [limit, at])) as R
   number
 >;
 
-/**
- * The limits of one request or one connection, on one timer. Moving a limit away, as every byte
- * does with `idle`, leaves the timer alone: when it fires too early it is set for the rest.
- */
-export class Deadlines {
-  readonly #clock: Clock;
-  readonly #expired: (limit: Limit) => void;
-  readonly #at: number[] = [Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity];
-  #timer: Disposable | undefined;
-  #timerAt = Infinity;
+/** Who is told when its time is over. */
+export interface Limited {
+  expire(limit: Limit): void;
+}
 
-  constructor(clock: Clock, expired: (limit: Limit) => void) {
-    this.#clock = clock;
-    this.#expired = expired;
+/**
+ * The limits of one request or one connection, on one place in the queue. Moving a limit away, as
+ * every byte does with `idle`, leaves the queue alone: when it is due too early it waits for the
+ * rest.
+ */
+export class Deadlines implements Due {
+  queuePlace = NOWHERE;
+  readonly #queue: DeadlineQueue;
+  readonly #limited: Limited;
+  readonly #at: number[] = [Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity];
+  #isOver = false;
+
+  constructor(queue: DeadlineQueue, limited: Limited) {
+    this.#queue = queue;
+    this.#limited = limited;
   }
 
   /** Counts from now. Setting it again counts anew. */
   set(limit: Limit, ms: number): void {
-    const at = this.#clock.elapsed() + ms;
+    if (this.#isOver) return;
+    const at = this.#queue.now() + ms;
     this.#at[PLACE_OF[limit]] = at;
-    if (at < this.#timerAt) this.#arm(at, ms);
+    if (at < this.#queue.timeOf(this)) this.#queue.put(this, at);
   }
 
   /** One that is set ends so much later. */
@@ -53,33 +60,20 @@ export class Deadlines {
     for (let place = 0; place < 4; place += 1) this.#at[place] = Infinity;
   }
 
-  /** All of them, and the timer goes on for whoever uses it next. */
-  forget(): void {
+  /** Nothing is due any more, whatever is set. */
+  end(): void {
+    this.#isOver = true;
     this.#at.fill(Infinity);
+    this.#queue.remove(this);
   }
 
-  clearAll(): void {
-    this.#at.fill(Infinity);
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-  }
-
-  #arm(at: number, ms: number): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timerAt = at;
-    this.#timer = this.#clock.after(Math.max(1, Math.ceil(ms)), () => this.#fire());
-  }
-
-  #fire(): void {
-    this.#timerAt = Infinity;
-    const now = this.#clock.elapsed();
+  due(now: number): void {
     for (const [place, at] of this.#at.entries()) {
       if (at > now) continue;
       this.#at[place] = Infinity;
-      this.#expired(PLACES[place] as Limit);
+      this.#limited.expire(PLACES[place] as Limit);
     }
     const next = Math.min(...this.#at);
-    if (next < this.#timerAt && next !== Infinity) this.#arm(next, Math.max(0, next - now));
+    if (next < this.#queue.timeOf(this)) this.#queue.put(this, next);
   }
 }

@@ -22,19 +22,19 @@ const MAPPED = "::ffff:";
 export function forwardedOf(hops: Hops): string {
   const { forwarded, forwardedFor = "", forwardedHost, forwardedProto, client } = hops;
   if (forwarded !== undefined && forwarded.trim() !== "") {
-    return `${forwarded}, for=${node(client)};host=${word(hops.host)};proto=${hops.proto}`;
+    return `${forwarded}, for=${nodeOf(client)};host=${wordOf(hops.host)};proto=${hops.proto}`;
   }
   const before = listOf(forwardedFor);
-  const nodes = [...before, client].map((name) => `for=${node(name)}`);
+  const nodes = [...before, client].map((name) => `for=${nodeOf(name)}`);
   const host = forwardedHost ?? hops.host;
   const proto = TOKEN.test(forwardedProto ?? "") ? forwardedProto : hops.proto;
   const [first = "", ...rest] = nodes;
-  return [`${first};host=${word(host)};proto=${proto}`, ...rest].join(", ");
+  return [`${first};host=${wordOf(host)};proto=${proto}`, ...rest].join(", ");
 }
 
 /** The list of addresses, ours at the end. */
 export function forwardedForOf({ forwardedFor = "", client }: Hops): string {
-  return [...listOf(forwardedFor), plain(client)].join(", ");
+  return [...listOf(forwardedFor), plainAddress(client)].join(", ");
 }
 
 function listOf(value: string): readonly string[] {
@@ -45,19 +45,19 @@ function listOf(value: string): readonly string[] {
 }
 
 /** An address as Node gives it, without what it adds to IPv4 on a socket of both kinds. */
-function plain(address: string): string {
+export function plainAddress(address: string): string {
   const rest = address.slice(MAPPED.length);
   return address.startsWith(MAPPED) && isIP(rest) === 4 ? rest : address;
 }
 
-/** IPv6 goes in brackets, and so in quotes. */
-function node(name: string): string {
-  const address = plain(name.replace(/^\[(.*)\]$/, "$1"));
-  return isIPv6(address) ? `"[${address}]"` : word(address);
+/** An address as the name of a node: IPv6 goes in brackets, and so in quotes. */
+export function nodeOf(name: string): string {
+  const address = plainAddress(name.replace(/^\[(.*)\]$/, "$1"));
+  return isIPv6(address) ? `"[${address}]"` : wordOf(address);
 }
 
 /** A token as it is, all else as a quoted string. */
-function word(value: string): string {
+export function wordOf(value: string): string {
   if (TOKEN.test(value)) return value;
   return `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Facts } from "../base/h1/facts.ts";
 import { Head } from "../base/h1/head.ts";
 import { askingOf, isProblem, Seen } from "./h1/asking.ts";
+import { forwardedText, hopsOf } from "./h1/compose.ts";
 import { Field, nameOf } from "./h2/field.ts";
 import { MALFORMED, readRequestHead } from "./h2/request_head.ts";
 import { answerHeaders, trailersOf } from "./head.ts";
@@ -152,6 +153,18 @@ for (const { title, sent, method = "GET", client = "192.0.2.9", got } of CASES) 
     assert.deepEqual(pick(streamHeaders(method, sent, seen)), got);
   });
 }
+
+test("request headers: of a client that says nothing of others, in words of the same", () => {
+  for (const client of ["192.0.2.9", "::ffff:192.0.2.9", "2001:db8::1", "unknown", ""]) {
+    for (const host of ["a.example", "A.example:80", "[::1]:8080", 'a"b', ""]) {
+      for (const isTls of [true, false]) {
+        const seen = new Seen(client, isTls);
+        const hops = hopsOf(new Map(), { client, host, proto: isTls ? "https" : "http" });
+        assert.equal(seen.forwarded(host, undefined), forwardedText(hops));
+      }
+    }
+  }
+});
 
 type Sent = RequestCase["sent"];
 

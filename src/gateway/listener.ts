@@ -26,21 +26,22 @@ export class Listener {
   #isClosing = false;
 
   constructor(options: ListenerOptions) {
-    const { clock, seats, carriers, rules, isSettled, witness, mirrors, endless } = options;
+    const { clock, deadlines, seats, carriers, rules, isSettled } = options;
+    const { witness, mirrors, endless } = options;
     this.#clock = clock;
     this.#parts = {
-      ...{ clock, seats, carriers, rules, isSettled, witness, mirrors, endless },
+      ...{ clock, deadlines, seats, carriers, rules, isSettled, witness, mirrors, endless },
       ...{ head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) },
       ...{ dateLine: new DateLine(clock), buffers: new ReadBuffers() },
       isClosing: () => this.#isClosing,
+      closed: (client) => void this.#clients.delete(client),
     };
   }
 
   /** A connection, and what was read of it already. */
   take(socket: Socket, first: Buffer = NOTHING): void {
     const isTls = "encrypted" in socket && socket.encrypted === true;
-    const closed = (client: Client) => void this.#clients.delete(client);
-    this.#clients.add(new Client(this.#parts, { socket, isTls, first, closed }));
+    this.#clients.add(new Client(this.#parts, { socket, isTls, first }));
     socket.resume();
   }
 

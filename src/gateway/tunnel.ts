@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { Clock } from "../base/clock.ts";
-import { Deadlines } from "./deadlines.ts";
+import type { DeadlineQueue } from "./deadline_queue.ts";
+import { Deadlines, type Limited } from "./deadlines.ts";
 import { AWAY_TO_CLIENT, AWAY_TO_INSTANCE, Frames } from "./frames.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -11,7 +11,7 @@ interface End {
 }
 
 export interface TunnelOptions {
-  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
   readonly client: End;
   readonly instance: End;
   readonly idleTimeoutMs: number | undefined;
@@ -27,7 +27,7 @@ const PROBE_MS = 30_000;
  * Two connections that have left HTTP: bytes go both ways as they are. Whoever reads a socket hands
  * its bytes over here, and the socket that is slower stops the other.
  */
-export class Tunnel {
+export class Tunnel implements Limited {
   readonly #options: TunnelOptions;
   readonly #deadlines: Deadlines;
   /** Of a WebSocket, which can be ended between two frames alone. */
@@ -41,7 +41,7 @@ export class Tunnel {
 
   constructor(options: TunnelOptions) {
     this.#options = options;
-    this.#deadlines = new Deadlines(options.clock, () => this.#destroy());
+    this.#deadlines = new Deadlines(options.deadlines, this);
   }
 
   start(): void {
@@ -131,7 +131,7 @@ export class Tunnel {
 
   #sideClosed(): void {
     if (this.#isClientOpen || this.#isInstanceOpen) return;
-    this.#deadlines.clearAll();
+    this.#deadlines.end();
     this.#options.closed();
   }
 
@@ -140,7 +140,8 @@ export class Tunnel {
     if (idleTimeoutMs !== undefined) this.#deadlines.set("idle", idleTimeoutMs);
   }
 
-  #destroy(): void {
+  /** Whichever it is. */
+  expire(): void {
     this.#options.client.socket.destroy();
     this.#options.instance.socket.destroy();
   }

@@ -3,8 +3,16 @@ import type { Facts } from "../../base/h1/facts.ts";
 import type { Head } from "../../base/h1/head.ts";
 import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import type { Outgoing } from "../caller.ts";
+import { nodeOf, plainAddress } from "../forwarded.ts";
 import { hostOf } from "../request.ts";
-import { forwardedText, hopsOf, requestText, saidOf } from "./compose.ts";
+import {
+  forwardedByUs,
+  forwardedText,
+  hopsOf,
+  type Nearest,
+  requestText,
+  saidOf,
+} from "./compose.ts";
 
 /** What all connections of a worker use in turn: each is done with it when its turn ends. */
 export interface AskingParts {
@@ -15,23 +23,25 @@ export interface AskingParts {
 }
 
 /** Who is at the other end, in the words of the headers that tell instances of it. */
-export class Seen {
+export class Seen implements Nearest {
   readonly client: string;
+  readonly address: string;
+  readonly node: string;
   readonly proto: string;
   #authority = "";
-  #text = "";
   #host: string | undefined;
-  #hostOf = "";
 
   constructor(client: string, isTls: boolean) {
     this.client = client;
+    this.address = plainAddress(client);
+    this.node = nodeOf(client);
     this.proto = isTls ? "https" : "http";
   }
 
   /** The host that is meant, without the port; nothing when it is none. */
   hostOf(authority: string): string | undefined {
-    if (authority !== this.#hostOf) {
-      this.#hostOf = authority;
+    if (authority !== this.#authority) {
+      this.#authority = authority;
       this.#host = hostOf(authority);
     }
     return this.#host;
@@ -39,22 +49,10 @@ export class Seen {
 
   /** `said` is what the client says of those before it, by the names of the headers. */
   forwarded(authority: string, said: ReadonlyMap<string, string> | undefined): string {
-    if (said === undefined && authority === this.#authority) return this.#text;
+    if (said === undefined) return forwardedByUs(authority, this);
     const { client, proto } = this;
-    const text = forwardedText(hopsOf(said ?? NOTHING, { client, host: authority, proto }));
-    if (said !== undefined) return text;
-    // The lines are the same from request to request, for most clients ask one host.
-    this.#text = flat(text);
-    this.#authority = authority;
-    return this.#text;
+    return forwardedText(hopsOf(said, { client, host: authority, proto }));
   }
-}
-
-const NOTHING: ReadonlyMap<string, string> = new Map();
-
-/** The same in one piece: what is added up of many is kept as all of them. */
-function flat(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /** A request that may be forwarded: what of it is needed after its bytes are gone. */

@@ -8,6 +8,7 @@ import { systemClock } from "../../base/clock.ts";
 import { DateLine } from "../../base/h1/date_line.ts";
 import { Facts } from "../../base/h1/facts.ts";
 import { Head } from "../../base/h1/head.ts";
+import { attend } from "../attendant.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Address } from "../front.ts";
 import { LIMITS } from "../limits.ts";
@@ -15,7 +16,6 @@ import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until 
 import { Answering } from "./answering.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
 import type { H1Answer } from "./channel.ts";
-import { readInto } from "./read_into.ts";
 
 const BODIES = 24;
 const BYTES_MAX = 3_000_000;
@@ -79,14 +79,43 @@ test("an answer that has begun is cut when its time is over, unless it may be la
   assert.equal((await ask(patient.address, { host: "slow.localhost" })).body, "begun, and ended");
 });
 
+test("a client that sends no more has given up on its request, and a connection ends", async () => {
+  let closed = 0;
+  const host = await serve("unheard", (req, res) => {
+    res.on("close", () => {
+      closed += 1;
+    });
+    if (req.url === "/begun") res.write("begun");
+    if (req.url === "/whole") res.end("whole");
+  });
+  using silent = new RawClient(address);
+  silent.say("GET /silent HTTP/1.1", `Host: ${host}`, "", "");
+  silent.socket.end();
+  await until("it was broken off", () => closed === 1 && silent.isClosed);
+  assert.equal(silent.heard, "");
+  using begun = new RawClient(address);
+  begun.say("GET /begun HTTP/1.1", `Host: ${host}`, "", "");
+  await begun.hears("begun");
+  begun.socket.end();
+  await until("its answer was broken off", () => closed === 2 && begun.isClosed);
+  using idle = new RawClient(address);
+  idle.say("GET /whole HTTP/1.1", `Host: ${host}`, "", "");
+  await idle.hears("whole");
+  idle.socket.end();
+  await until("it has ended", () => idle.isClosed);
+});
+
 test("a socket that was accepted reads into the buffer that it is given", async () => {
   const buffer = Buffer.alloc(8);
   const { promise, resolve } = Promise.withResolvers<string>();
   const server = createServer((socket) => {
-    const take = (length: number, bytes: Uint8Array) => {
-      resolve(`${bytes === buffer ? "" : "not "}here: ${bytes.subarray(0, length)}`);
-    };
-    readInto(socket, () => buffer, take);
+    attend(socket, {
+      readBuffer: () => buffer,
+      socketRead(bytes, length) {
+        resolve(`${bytes === buffer ? "" : "not "}here: ${bytes.subarray(0, length)}`);
+      },
+      socketClosed() {},
+    });
     socket.resume();
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));

@@ -1,12 +1,13 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { isWord, lowered, wordOf } from "../../base/h1/bytes.ts";
 import { Facts } from "../../base/h1/facts.ts";
 import { Framing, type Sink } from "../../base/h1/framing.ts";
 import { BAD, Head, INCOMPLETE } from "../../base/h1/head.ts";
+import { type Attendant, connectTo } from "../attendant.ts";
 import type { Endpoint } from "../backend.ts";
 import type { AnswerHead, Carrier, Journey, Outcome, Outgoing, Wire } from "../caller.ts";
 import { LIMITS } from "../limits.ts";
-import { ReadBuffer, ReadBuffers } from "./read_buffers.ts";
+import { isLong, ReadBuffer, ReadBuffers } from "./read_buffers.ts";
 
 /** What all channels of a worker use in turn: each is done with it when its turn ends. */
 export interface Shared {
@@ -50,11 +51,11 @@ export function makeShared(): Shared {
  * One connection to one instance, and the request that it serves: one at a time, and many in turn.
  * Answers are read by the same strict rules as requests.
  */
-export class Channel implements Carrier, Sink, H1Answer {
+export class Channel implements Attendant, Carrier, Sink, H1Answer {
   readonly #options: ChannelOptions;
   readonly #socket: Socket;
   readonly #framing: Framing;
-  readonly #buffer: ReadBuffer;
+  #buffer: ReadBuffer | undefined;
   #flowing: (() => void) | undefined;
   #journey: Journey | undefined;
   #outgoing: Outgoing | undefined;
@@ -80,16 +81,7 @@ export class Channel implements Carrier, Sink, H1Answer {
     const { endpoint, shared } = options;
     this.#framing = new Framing(shared.spare, LIMITS);
     const { host, port } = endpoint;
-    this.#buffer = new ReadBuffer(shared.buffers);
-    const callback = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);
-    const onread = { buffer: () => this.#buffer.next(), callback };
-    this.#socket = connect({ host, port, noDelay: true, onread });
-    this.#socket.on("connect", () => this.#connected());
-    this.#socket.on("end", () => this.#ended());
-    this.#socket.on("error", (error) => {
-      this.#error ??= error;
-    });
-    this.#socket.on("close", () => this.#closed());
+    this.#socket = connectTo({ host, port }, this);
   }
 
   get endpoint(): Endpoint {
@@ -166,29 +158,53 @@ export class Channel implements Carrier, Sink, H1Answer {
     this.#socket.destroy();
   }
 
-  #connected(): void {
+  readBuffer(): Buffer {
+    return this.#buffer?.next() ?? this.#options.shared.buffers.shared;
+  }
+
+  socketConnected(): void {
     this.#isConnected = true;
     this.#journey?.connected();
   }
 
-  /** Answers whether reading goes on. */
-  #read(bytes: Buffer, length: number): boolean {
-    if (this.#tunnel !== undefined) {
-      this.#tunnel(Buffer.from(bytes.subarray(0, length)));
-      return true;
-    }
+  socketRead(bytes: Uint8Array, length: number): void {
     const journey = this.#journey;
-    if (journey === undefined) {
-      // Nobody has asked for anything.
-      this.#socket.destroy();
-      return true;
+    if (this.#tunnel !== undefined) this.#tunnel(Buffer.from(bytes.subarray(0, length)));
+    // Nobody has asked for anything.
+    else if (journey === undefined) this.#socket.destroy();
+    else {
+      this.#feed(bytes as Buffer, length);
+      journey.flush();
+      if (this.#journey !== undefined && this.#isAnswered) this.#beginLong();
     }
-    this.#feed(bytes, length);
-    journey.flush();
-    if (this.#journey !== undefined && this.#isAnswered) {
-      this.#buffer.begin(this.bodyBytes, this.#framing.bytesRead);
+  }
+
+  /** The instance sends no more. */
+  socketEnded(): void {
+    if (this.#tunnel !== undefined) return;
+    if (this.#journey !== undefined && this.#isAnswered && this.#framing.close()) {
+      this.#complete(false);
     }
-    return true;
+    this.#socket.destroy();
+  }
+
+  socketFailed(error: Error): void {
+    this.#error ??= error;
+  }
+
+  socketClosed(): void {
+    if (this.#tunnel !== undefined) return;
+    const journey = this.#journey;
+    this.#journey = undefined;
+    if (journey === undefined) this.#options.dead(this);
+    else journey.over(this.#outcome(), this.#error);
+  }
+
+  /** A long body gets a buffer of its own. */
+  #beginLong(): void {
+    if (!isLong(this.bodyBytes, this.#framing.bytesRead)) return;
+    this.#buffer ??= new ReadBuffer(this.#options.shared.buffers);
+    this.#buffer.begin();
   }
 
   #feed(bytes: Buffer, to: number): void {
@@ -277,7 +293,7 @@ export class Channel implements Carrier, Sink, H1Answer {
 
   /** Of the sink: a piece of the answer's body. */
   take(bytes: Buffer, from: number, to: number): void {
-    const isLasting = this.#buffer.isLasting(bytes);
+    const isLasting = this.#buffer?.isLasting(bytes) === true;
     if (this.#journey?.received(bytes, from, to, isLasting) === false) this.pause();
   }
 
@@ -308,28 +324,11 @@ export class Channel implements Carrier, Sink, H1Answer {
     this.#journey = undefined;
     journey.flush();
     journey.over("answered", undefined);
-    this.#buffer.end(!this.#isPaused);
+    this.#buffer?.end(!this.#isPaused);
     this.resume();
     if (isClean && this.#isKept && this.#isBodySent && !this.#socket.destroyed) {
       this.#options.idle(this);
     } else this.#socket.destroy();
-  }
-
-  /** The instance sends no more. */
-  #ended(): void {
-    if (this.#tunnel !== undefined) return;
-    if (this.#journey !== undefined && this.#isAnswered && this.#framing.close()) {
-      this.#complete(false);
-    }
-    this.#socket.destroy();
-  }
-
-  #closed(): void {
-    if (this.#tunnel !== undefined) return;
-    const journey = this.#journey;
-    this.#journey = undefined;
-    if (journey === undefined) this.#options.dead(this);
-    else journey.over(this.#outcome(), this.#error);
   }
 
   #outcome(): Outcome {

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
+import { type Attendant, attend } from "../attendant.ts";
 import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import type { Course, Special } from "../course.ts";
-import { Deadlines, type Limit } from "../deadlines.ts";
+import { Deadlines, type Limit, type Limited } from "../deadlines.ts";
 import { Exchange } from "../exchange.ts";
 import { trailersOf } from "../head.ts";
 import { LIMITS } from "../limits.ts";
@@ -17,18 +18,16 @@ import type { H1Answer } from "./channel.ts";
 import type { ClientOptions, ClientParts } from "./client_parts.ts";
 import { askedOf, onCourse } from "./coursing.ts";
 import { Intake, type Reader } from "./intake.ts";
-import { readInto } from "./read_into.ts";
 import { refusalText, wantsJson } from "./refusing.ts";
 
 /**
  * One connection of a client, and its requests: one at a time, in the order in which they came.
  * What is sent ahead waits, and most of it in the kernel.
  */
-export class Client implements Caller, Reader, Writer {
+export class Client implements Attendant, Limited, Caller, Reader, Writer {
   readonly deadlines: Deadlines;
   readonly #parts: ClientParts;
   readonly #socket: Socket;
-  readonly #closed: (client: Client) => void;
   readonly #seen: Seen;
   readonly #intake: Intake;
   readonly #answering: Answering;
@@ -49,22 +48,16 @@ export class Client implements Caller, Reader, Writer {
   /** Nothing is asked any more. */
   #isOver = false;
 
-  constructor(parts: ClientParts, { socket, isTls, first, closed }: ClientOptions) {
+  constructor(parts: ClientParts, { socket, isTls, first }: ClientOptions) {
     this.#parts = parts;
     this.#socket = socket;
-    this.#closed = closed;
     this.#seen = new Seen(socket.remoteAddress ?? "unknown", isTls);
-    this.deadlines = new Deadlines(parts.clock, (limit) => this.#expire(limit));
+    this.deadlines = new Deadlines(parts.deadlines, this);
     this.#intake = new Intake(socket, parts, this);
     this.#answering = new Answering(socket, parts.dateLine, this);
-    const take = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);
-    readInto(socket, () => this.#intake.buffer(), take);
-    socket.on("drain", () => this.#drained());
-    socket.on("end", () => this.#clientEnded());
-    socket.on("error", () => {});
-    socket.on("close", () => this.#socketClosed());
+    attend(socket, this);
     this.deadlines.set("head", LIMITS.headMs);
-    if (first.length > 0) this.#read(first, first.length);
+    if (first.length > 0) this.socketRead(first, first.length);
   }
 
   /** Whoever has begun to send a request is not idle. */
@@ -90,6 +83,42 @@ export class Client implements Caller, Reader, Writer {
 
   get outgoing(): Asking {
     return this.#asking as Asking;
+  }
+
+  readBuffer(): Buffer {
+    return this.#intake.readBuffer();
+  }
+
+  socketRead(bytes: Uint8Array, length: number): void {
+    if (this.#tunnel === undefined) this.#intake.read(bytes as Buffer, length);
+    else this.#tunnel.fromClient(Buffer.from(bytes.subarray(0, length)));
+  }
+
+  socketDrained(): void {
+    this.deadlines.clear("write");
+    if (this.#tunnel === undefined) this.#answering.drained();
+    else this.#tunnel.clientDrained();
+  }
+
+  socketClosed(): void {
+    this.#stop();
+    this.deadlines.end();
+    this.#answering.close();
+    if (this.#tunnel !== undefined) this.#tunnel.clientClosed();
+    else this.#exchange?.gone();
+    this.#exchange = undefined;
+    this.#parts.closed(this);
+  }
+
+  expire(limit: Limit): void {
+    if (limit === "head") {
+      if (this.#intake.isEmpty) this.close();
+      else this.#reject(PROBLEMS.slowHead);
+    } else if (limit === "body") {
+      if (this.#isOver || this.#isLingering) this.#socket.destroy();
+      else if (!this.#intake.isHeld) this.bodyBad(PROBLEMS.slowBody);
+    } else if (limit === "write") this.#socket.destroy();
+    else this.#exchange?.expire(limit);
   }
 
   close(): void {
@@ -201,10 +230,10 @@ export class Client implements Caller, Reader, Writer {
   upgraded(answer: AnswerHead, revision: string, wire: Wire, first: Buffer): void {
     const exchange = this.#exchange as Exchange;
     this.#answering.upgrade(answer as H1Answer, revision);
-    this.deadlines.clearAll();
+    this.deadlines.end();
     this.#isOver = true;
     const tunnel = new Tunnel({
-      clock: this.#parts.clock,
+      deadlines: this.#parts.deadlines,
       client: { socket: this.#socket, first: this.#intake.stop() },
       instance: { socket: wire.socket, first },
       idleTimeoutMs: exchange.backend.limits.idleTimeoutMs,
@@ -235,11 +264,6 @@ export class Client implements Caller, Reader, Writer {
       this.deadlines.set("body", LIMITS.lingerMs);
       this.#intake.goOn();
     }
-  }
-
-  #read(bytes: Buffer, length: number): void {
-    if (this.#tunnel === undefined) this.#intake.read(bytes, length);
-    else this.#tunnel.fromClient(Buffer.from(bytes.subarray(0, length)));
   }
 
   #begin(asking: Asking): void {
@@ -313,38 +337,5 @@ export class Client implements Caller, Reader, Writer {
   #isFree(isFree: boolean): boolean {
     if (!isFree) this.deadlines.set("write", LIMITS.writeIdleMs);
     return isFree;
-  }
-
-  #drained(): void {
-    this.deadlines.clear("write");
-    if (this.#tunnel === undefined) this.#answering.drained();
-    else this.#tunnel.clientDrained();
-  }
-
-  #expire(limit: Limit): void {
-    if (limit === "head") {
-      if (this.#intake.isEmpty) this.close();
-      else this.#reject(PROBLEMS.slowHead);
-    } else if (limit === "body") {
-      if (this.#isOver || this.#isLingering) this.#socket.destroy();
-      else if (!this.#intake.isHeld) this.bodyBad(PROBLEMS.slowBody);
-    } else if (limit === "write") this.#socket.destroy();
-    else this.#exchange?.expire(limit);
-  }
-
-  /** The client sends no more: with a request under way, it has given up. */
-  #clientEnded(): void {
-    if (this.#tunnel === undefined && this.#isBusy) this.#socket.destroy();
-    else this.#socket.destroySoon();
-  }
-
-  #socketClosed(): void {
-    this.#stop();
-    this.deadlines.clearAll();
-    this.#answering.close();
-    if (this.#tunnel !== undefined) this.#tunnel.clientClosed();
-    else this.#exchange?.gone();
-    this.#exchange = undefined;
-    this.#closed(this);
   }
 }

@@ -14,6 +14,8 @@ export interface ClientParts extends ExchangeParts, AskingParts, Routing {
   /** The worker ends: each answer is the last of its connection. */
   readonly isClosing: () => boolean;
   readonly dateLine: DateLine;
+  /** Nothing of it is left. */
+  readonly closed: (client: Client) => void;
 }
 
 export interface ClientOptions {
@@ -21,5 +23,4 @@ export interface ClientOptions {
   readonly isTls: boolean;
   /** What was read of it already. */
   readonly first: Buffer;
-  readonly closed: (client: Client) => void;
 }

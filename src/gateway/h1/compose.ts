@@ -1,7 +1,7 @@
 import { type Facts, isNamed } from "../../base/h1/facts.ts";
 import * as Field from "../../base/h1/fields.ts";
 import type { Head } from "../../base/h1/head.ts";
-import { forwardedForOf, forwardedOf, type Hops } from "../forwarded.ts";
+import { forwardedForOf, forwardedOf, type Hops, wordOf } from "../forwarded.ts";
 
 /** Which lines end here, by what they are. */
 export type Drops = Uint8Array;
@@ -140,6 +140,26 @@ export function forwardedText(hops: Hops): string {
     `X-Forwarded-Host: ${hops.forwardedHost ?? hops.host}\r\n` +
     `X-Forwarded-Proto: ${hops.forwardedProto ?? hops.proto}\r\n`
   );
+}
+
+/**
+ * The same where nothing is said of any before: most requests.
+ *
+ * HOT: runs for every request; makes its text.
+ */
+export function forwardedByUs(host: string, { address, node, proto }: Nearest): string {
+  const seen = `Forwarded: for=${node};host=${wordOf(host)};proto=${proto}\r\n`;
+  const plain = `X-Forwarded-For: ${address}\r\nX-Forwarded-Host: ${host}\r\n`;
+  return `${seen}${plain}X-Forwarded-Proto: ${proto}\r\n`;
+}
+
+/** Who is at the other end of a connection. */
+export interface Nearest {
+  /** Without what Node adds to IPv4 on a socket of both kinds. */
+  readonly address: string;
+  /** As `Forwarded` has it. */
+  readonly node: string;
+  readonly proto: string;
 }
 
 /** What a client says of those before it, by names in lower case. */

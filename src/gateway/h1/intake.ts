@@ -7,7 +7,7 @@ import { isWorthReading, skipEmptyLine } from "../../base/h1/scan.ts";
 import { LIMITS } from "../limits.ts";
 import type { Asking } from "./asking.ts";
 import { Kept } from "./kept.ts";
-import { ReadBuffer, type ReadBuffers } from "./read_buffers.ts";
+import { isLong, ReadBuffer, type ReadBuffers } from "./read_buffers.ts";
 
 /** Who acts on what is read, and says when it cannot. */
 export interface Reader {
@@ -37,14 +37,17 @@ export interface IntakeParts {
   readonly buffers: ReadBuffers;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Reads the requests of one connection, as far as somebody acts on them; the rest waits. */
 export class Intake implements Sink {
   readonly #socket: Socket;
-  readonly #head: Head;
   readonly #reader: Reader;
-  readonly #framing: Framing;
-  readonly #kept = new Kept();
-  readonly #buffer: ReadBuffer;
+  readonly #parts: IntakeParts;
+  /** Of the body that is read; idle connections have none of these three. */
+  #framing: Framing | undefined;
+  #kept: Kept | undefined;
+  #buffer: ReadBuffer | undefined;
   /** Of the body; -1 when nobody knows ahead. */
   #bodyBytes = 0;
   /** How far what is kept was looked through for the end of a head. */
@@ -56,18 +59,16 @@ export class Intake implements Sink {
 
   constructor(socket: Socket, parts: IntakeParts, reader: Reader) {
     this.#socket = socket;
-    this.#head = parts.head;
+    this.#parts = parts;
     this.#reader = reader;
-    this.#framing = new Framing(parts.spare, LIMITS);
-    this.#buffer = new ReadBuffer(parts.buffers);
   }
 
   get isEmpty(): boolean {
-    return this.#kept.length === 0;
+    return this.#kept === undefined;
   }
 
   get isBodyDone(): boolean {
-    return this.#framing.isDone;
+    return this.#framing === undefined;
   }
 
   /** The body waits for `goOn`. */
@@ -77,26 +78,28 @@ export class Intake implements Sink {
 
   startBody({ isChunked, bodyLength }: Asking): void {
     this.#bodyBytes = bodyLength;
+    if (!isChunked && bodyLength === 0) return;
+    this.#framing = new Framing(this.#parts.spare, LIMITS);
     if (isChunked) this.#framing.startChunks();
     else this.#framing.startLength(bodyLength);
   }
 
   /** What the socket is to read into. */
-  buffer(): Buffer {
-    return this.#buffer.next();
+  readBuffer(): Buffer {
+    return this.#buffer?.next() ?? this.#parts.buffers.shared;
   }
 
   /** So much has come at the beginning of `bytes`, which are only lent. */
   read(bytes: Buffer, length: number): void {
     if (this.#isOver) return;
-    if (this.#kept.length > 0) {
+    if (this.#kept !== undefined) {
       this.#kept.append(bytes.subarray(0, length));
       if (!this.#isTaking) this.#takeKept();
       return;
     }
     const taken = this.#take(bytes, length);
-    if (!this.#framing.isDone) this.#buffer.begin(this.#bodyBytes, this.#framing.bytesRead);
-    if (taken < length) this.#kept.append(bytes.subarray(taken, length));
+    if (this.#framing !== undefined) this.#beginLong(this.#framing);
+    if (taken < length) this.#keep(bytes.subarray(taken, length));
     this.#settle();
   }
 
@@ -105,13 +108,15 @@ export class Intake implements Sink {
     this.#isHeld = false;
     if (this.#isTaking || this.#isOver) return;
     this.open();
-    if (this.#kept.length > 0) this.#takeKept();
+    if (this.#kept !== undefined) this.#takeKept();
   }
 
   /** Reads no more; answers with what was not read. */
   stop(): Buffer {
     this.#isOver = true;
-    return this.#kept.takeAll();
+    const bytes = this.#kept?.takeAll() ?? NOTHING;
+    this.#kept = undefined;
+    return bytes;
   }
 
   /** Lets the socket flow, whoever takes its bytes. */
@@ -124,24 +129,39 @@ export class Intake implements Sink {
   /** Of the sink. */
   take(bytes: Buffer, from: number, to: number): void {
     const piece = bytes.subarray(from, to);
-    const isLasting = this.#buffer.isLasting(bytes);
+    const isLasting = this.#buffer?.isLasting(bytes) === true;
     const isFree = this.#reader.bodyPiece(isLasting ? piece : Buffer.from(piece));
     if (!isFree) this.#isHeld = true;
   }
 
+  /** A long body gets a buffer of its own. */
+  #beginLong({ bytesRead }: Framing): void {
+    if (isLong(this.#bodyBytes, bytesRead)) {
+      this.#buffer ??= new ReadBuffer(this.#parts.buffers);
+      this.#buffer.begin();
+    }
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#kept ??= new Kept();
+    this.#kept.append(bytes);
+  }
+
   #takeKept(): void {
-    const { bytes } = this.#kept;
+    const kept = this.#kept as Kept;
+    const { bytes } = kept;
     const length = this.#take(bytes, bytes.length);
     // Whoever stops the reading has what was kept.
     if (this.#isOver) return;
-    this.#kept.drop(length);
+    kept.drop(length);
+    if (kept.length === 0) this.#kept = undefined;
     this.#settle();
   }
 
   /** What cannot be acted on yet is not read on, either. */
   #settle(): void {
     if (this.#isOver || this.#isPaused) return;
-    if (!this.#isHeld && (this.#reader.isReady || this.#kept.length === 0)) return;
+    if (!this.#isHeld && (this.#reader.isReady || this.isEmpty)) return;
     this.#isPaused = true;
     this.#socket.pause();
   }
@@ -151,8 +171,9 @@ export class Intake implements Sink {
     this.#isTaking = true;
     let at = 0;
     while (at < to && !this.#isOver && !this.#isHeld) {
-      const isHead = this.#framing.isDone;
-      const next = isHead ? this.#takeHead(bytes, at, to) : this.#takeBody(bytes, at, to);
+      const framing = this.#framing;
+      const isHead = framing === undefined;
+      const next = isHead ? this.#takeHead(bytes, at, to) : this.#takeBody(framing, bytes, at, to);
       if (next < 0) break;
       at = next;
     }
@@ -164,15 +185,16 @@ export class Intake implements Sink {
   #takeHead(bytes: Buffer, from: number, to: number): number {
     const reader = this.#reader;
     if (!reader.isReady) return INCOMPLETE;
+    const { head } = this.#parts;
     const isWorth = this.#scanned === 0 || isWorthReading(bytes, from + this.#scanned, to);
     // Half an empty line in front of a head.
     if (to - from === 1 && bytes[from] === CR) return INCOMPLETE;
     const start = skipEmptyLine(bytes, from, to);
-    const end = isWorth ? this.#head.readRequest(bytes, start, to) : INCOMPLETE;
-    const isLong = (end === INCOMPLETE ? to : end) - start > LIMITS.headBytesMax;
-    if (end === BAD || isLong) {
+    const end = isWorth ? head.readRequest(bytes, start, to) : INCOMPLETE;
+    const isTooLong = (end === INCOMPLETE ? to : end) - start > LIMITS.headBytesMax;
+    if (end === BAD || isTooLong) {
       this.#isOver = true;
-      reader.headBad(end === BAD ? this.#head.problem : PROBLEMS.tooLong);
+      reader.headBad(end === BAD ? head.problem : PROBLEMS.tooLong);
       return BAD;
     }
     if (end === INCOMPLETE) {
@@ -185,22 +207,22 @@ export class Intake implements Sink {
     return end;
   }
 
-  #takeBody(bytes: Buffer, from: number, to: number): number {
+  #takeBody(framing: Framing, bytes: Buffer, from: number, to: number): number {
     const reader = this.#reader;
-    const framing = this.#framing;
     if (reader.isBodyHeld) {
       this.#isHeld = true;
       return INCOMPLETE;
     }
     const end = framing.feed(bytes, from, to, this);
-    const isLong = framing.bytesRead > LIMITS.bodyBytesMax;
-    if (end === BAD || isLong) {
+    const isTooLong = framing.bytesRead > LIMITS.bodyBytesMax;
+    if (end === BAD || isTooLong) {
       this.#isOver = true;
       reader.bodyBad(end === BAD ? framing.problem : PROBLEMS.bodyBytes);
       return BAD;
     }
     if (framing.isDone) {
-      this.#buffer.end(!this.#isHeld);
+      this.#framing = undefined;
+      this.#buffer?.end(!this.#isHeld);
       reader.bodyEnded(framing.trailers);
     } else reader.bodyGoing();
     return end;

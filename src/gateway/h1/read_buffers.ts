@@ -20,6 +20,11 @@ export class ReadBuffers {
   }
 }
 
+/** Whether a body is worth a buffer: of so many bytes, or when that is -1, so many have come. */
+export function isLong(bodyBytes: number, bytesRead: number): boolean {
+  return (bodyBytes < 0 ? bytesRead : bodyBytes) >= LONG_BYTES;
+}
+
 /**
  * What one connection reads into: the shared buffer, and one of its own while a long body passes,
  * which is written from there as it is. Node changes over at the end of a read.
@@ -40,10 +45,9 @@ export class ReadBuffer {
     return bytes === this.#current && bytes !== this.#buffers.shared;
   }
 
-  /** A body is under way, of so many bytes; when that is -1, so many have come. */
-  begin(bodyBytes: number, bytesRead: number): void {
-    if (this.#current !== this.#buffers.shared) return;
-    if ((bodyBytes < 0 ? bytesRead : bodyBytes) >= LONG_BYTES) this.#current = this.#buffers.take();
+  /** A long body is under way. */
+  begin(): void {
+    if (this.#current === this.#buffers.shared) this.#current = this.#buffers.take();
   }
 
   /** The body is over. `isFree`: nobody still writes from the buffer. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { PROBLEMS } from "../../base/h1/problem.ts";
+import { type Attendant, attend } from "../attendant.ts";
 import { Seen } from "../h1/asking.ts";
-import { readInto } from "../h1/read_into.ts";
 import { LIMITS } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../request.ts";
@@ -25,7 +25,6 @@ export interface ConnectionOptions {
   readonly isTls: boolean;
   /** What was read of it already. */
   readonly first: Buffer;
-  readonly closed: (connection: Connection) => void;
 }
 
 /** A GOAWAY with this says only that the end is near: what is on its way still counts. */
@@ -36,7 +35,7 @@ const HANG_UP_MS = 250;
 const NO_LENGTH = -1;
 
 /** One connection of a client of HTTP/2, and its streams (RFC 9113). */
-export class Connection implements IntakeHost {
+export class Connection implements Attendant, IntakeHost {
   isOver = false;
   readonly streams = new Map<number, Stream>();
   readonly ids = new StreamIds();
@@ -54,8 +53,8 @@ export class Connection implements IntakeHost {
   #isLeaving = false;
   #requests = 0;
 
-  constructor(parts: StreamParts, { socket, isTls, first, closed }: ConnectionOptions) {
-    const { clock, counts, buffers } = parts;
+  constructor(parts: StreamParts, { socket, isTls, first }: ConnectionOptions) {
+    const { clock, counts, deadlines } = parts;
     this.#parts = parts;
     this.#socket = socket;
     this.#seen = new Seen(socket.remoteAddress ?? "unknown", isTls);
@@ -67,22 +66,39 @@ export class Connection implements IntakeHost {
       close: () => this.failed(Code.ENHANCE_YOUR_CALM),
     });
     this.#vigil = new Vigil({
-      clock,
+      deadlines,
       late: () => this.failed(Code.NO_ERROR),
       stuck: () => socket.destroy(),
     });
-    const take = (length: number, bytes: Uint8Array) => this.#read(bytes as Buffer, length);
-    readInto(socket, () => buffers.shared, take);
-    socket.on("drain", () => this.#drained());
-    socket.on("end", () => (this.streams.size > 0 ? socket.destroy() : socket.destroySoon()));
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      this.#stop();
-      this.#vigil.end();
-      closed(this);
-    });
+    attend(socket, this);
     this.#greet();
-    if (first.length > 0) this.#read(first, first.length);
+    if (first.length > 0) this.socketRead(first, first.length);
+  }
+
+  readBuffer(): Uint8Array {
+    return this.#parts.buffers.shared;
+  }
+
+  socketRead(bytes: Uint8Array, length: number): void {
+    if (this.isOver) return;
+    this.#reader.read(bytes as Buffer, 0, length);
+    this.flow.readEnded();
+    if (this.isOver) return;
+    this.flow.pump();
+    const isWithin = this.#reader.isWithin || this.#intake.isWithin;
+    this.#vigil.heard(isWithin, this.streams.size === 0);
+  }
+
+  socketDrained(): void {
+    this.output.isFull = false;
+    this.#vigil.drained();
+    this.flow.pump();
+  }
+
+  socketClosed(): void {
+    this.#stop();
+    this.#vigil.end();
+    this.#parts.closed(this);
   }
 
   /** Says that the end is near. What comes until the client knows of it is served. */
@@ -162,16 +178,6 @@ export class Connection implements IntakeHost {
     this.flow.greet();
   }
 
-  #read(bytes: Buffer, length: number): void {
-    if (this.isOver) return;
-    this.#reader.read(bytes, 0, length);
-    this.flow.readEnded();
-    if (this.isOver) return;
-    this.flow.pump();
-    const isWithin = this.#reader.isWithin || this.#intake.isWithin;
-    this.#vigil.heard(isWithin, this.streams.size === 0);
-  }
-
   #begin({ id, fields, isEnded, isTooLarge }: NewHead): void {
     const seen = this.#seen;
     const tooLong: Refusal = PROBLEMS.tooLong;
@@ -203,12 +209,6 @@ export class Connection implements IntakeHost {
   #full(): void {
     this.#vigil.full();
     if (this.output.isOverfull) this.#socket.destroy();
-  }
-
-  #drained(): void {
-    this.output.isFull = false;
-    this.#vigil.drained();
-    this.flow.pump();
   }
 
   #stop(): void {

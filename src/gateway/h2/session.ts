@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { type Attendant, connectTo } from "../attendant.ts";
 import type { Endpoint } from "../backend.ts";
 import type { Outgoing } from "../caller.ts";
 import type { ReadBuffers } from "../h1/read_buffers.ts";
@@ -41,7 +42,7 @@ const NO_STREAM = 0;
 const ID_MAX = 2 ** 31 - 1;
 
 /** One connection to an instance of HTTP/2, by prior knowledge, and the requests on it. */
-export class Session implements IntakeHost {
+export class Session implements Attendant, IntakeHost {
   isOver = false;
   isConnected = false;
   readonly streams = new Map<number, Stream>();
@@ -54,6 +55,7 @@ export class Session implements IntakeHost {
   usedAt = 0;
   isTimed = false;
   readonly #options: SessionOptions;
+  readonly #buffers: ReadBuffers;
   readonly #socket: Socket;
   readonly #users = new Map<number, SessionUser>();
   readonly #intake = new Intake(this);
@@ -63,25 +65,14 @@ export class Session implements IntakeHost {
 
   constructor(parts: SessionParts, options: SessionOptions) {
     this.#options = options;
+    this.#buffers = parts.buffers;
     const { host, port } = options.endpoint;
-    const callback = (length: number, bytes: Uint8Array) => {
-      this.#read(bytes as Buffer, length);
-      return true;
-    };
-    const onread = { buffer: () => parts.buffers.shared, callback };
-    const socket = connect({ host, port, noDelay: true, onread });
+    const socket = connectTo({ host, port }, this);
     this.#socket = socket;
     this.output = new Output(socket, parts, () => this.#full());
     this.flow = new Flow(this.output);
     this.writer = new HeadWriter(this.output, parts);
     this.defences = patienceOf(() => this.failed(Code.ENHANCE_YOUR_CALM));
-    socket.on("connect", () => this.#connected());
-    socket.on("drain", () => this.#drained());
-    socket.on("end", () => socket.destroy());
-    socket.on("error", (error) => {
-      this.#error ??= error;
-    });
-    socket.on("close", () => this.#stop());
     this.#greet(socket);
   }
 
@@ -89,6 +80,39 @@ export class Session implements IntakeHost {
     if (this.isOver || this.#isLeaving) return false;
     const { streams } = this.#intake.settings;
     return this.streams.size < Math.min(streams, LIMITS.h2InstanceStreamsMax);
+  }
+
+  readBuffer(): Uint8Array {
+    return this.#buffers.shared;
+  }
+
+  socketRead(bytes: Uint8Array, length: number): void {
+    if (this.isOver) return;
+    this.#reader.read(bytes as Buffer, 0, length);
+    this.flow.readEnded();
+    if (!this.isOver) this.flow.pump();
+  }
+
+  socketConnected(): void {
+    this.isConnected = true;
+    for (const user of [...this.#users.values()]) user.connected();
+  }
+
+  socketDrained(): void {
+    this.output.isFull = false;
+    this.flow.pump();
+  }
+
+  socketEnded(): void {
+    this.#socket.destroy();
+  }
+
+  socketFailed(error: Error): void {
+    this.#error ??= error;
+  }
+
+  socketClosed(): void {
+    this.#stop();
   }
 
   /** Sends a request, and tells `user` what becomes of it. */
@@ -172,25 +196,8 @@ export class Session implements IntakeHost {
     this.flow.greet();
   }
 
-  #connected(): void {
-    this.isConnected = true;
-    for (const user of [...this.#users.values()]) user.connected();
-  }
-
-  #read(bytes: Buffer, length: number): void {
-    if (this.isOver) return;
-    this.#reader.read(bytes, 0, length);
-    this.flow.readEnded();
-    if (!this.isOver) this.flow.pump();
-  }
-
   #full(): void {
     if (this.output.isOverfull) this.#socket.destroy();
-  }
-
-  #drained(): void {
-    this.output.isFull = false;
-    this.flow.pump();
   }
 
   #stop(): void {

@@ -3,7 +3,7 @@ import { answerOf, wantsJson } from "../answer.ts";
 import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import { type Asked, type Course, type OnAnswer, removeHeader, type Special } from "../course.ts";
-import type { Deadlines, Limit } from "../deadlines.ts";
+import { Deadlines, type Limit, type Limited } from "../deadlines.ts";
 import { Exchange } from "../exchange.ts";
 import type { Asking, Seen } from "../h1/asking.ts";
 import type { H1Answer } from "../h1/channel.ts";
@@ -22,7 +22,6 @@ import { RequestBody } from "./request_body.ts";
 import { pseudoOf, rawHeadersOf } from "./request_head.ts";
 import type { Stream, StreamUser } from "./stream.ts";
 import type { StreamParts } from "./stream_parts.ts";
-import type { Watch } from "./watch.ts";
 
 export interface StreamCallerOptions {
   readonly stream: Stream;
@@ -33,12 +32,12 @@ export interface StreamCallerOptions {
 const NONE: readonly string[] = [];
 
 /** A client of HTTP/2: one stream of its connection, and the request that is made of it. */
-export class StreamCaller implements Caller, StreamUser {
+export class StreamCaller implements Caller, Limited, StreamUser {
   readonly #parts: StreamParts;
   readonly #stream: Stream;
   readonly #fields: readonly Field[];
   readonly #seen: Seen;
-  #watch: Watch;
+  readonly deadlines: Deadlines;
   readonly #isGrpc: boolean;
   course: Course | undefined;
   #asking: Asking | undefined;
@@ -60,12 +59,8 @@ export class StreamCaller implements Caller, StreamUser {
     this.#seen = seen;
     this.#isGrpc = isGrpc(fields);
     this.#body = new RequestBody(stream, parts.chunks);
-    this.#watch = parts.watches.take(this);
+    this.deadlines = new Deadlines(parts.deadlines, this);
     stream.user = this;
-  }
-
-  get deadlines(): Deadlines {
-    return this.#watch.deadlines;
   }
 
   get outgoing(): Asking {
@@ -201,8 +196,7 @@ export class StreamCaller implements Caller, StreamUser {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.gone();
-    this.#parts.watches.giveBack(this.#watch);
-    this.#watch = this.#parts.watches.none;
+    this.deadlines.end();
   }
 
   expire(limit: Limit): void {

@@ -10,7 +10,6 @@ import type { Attack } from "./defences.ts";
 import { HEADS_OF_LISTS, OwnFields } from "./head_writer.ts";
 import type { StreamParts } from "./stream_parts.ts";
 import { Chunks, Turn } from "./turn.ts";
-import { Watches } from "./watch.ts";
 
 export interface StreamListenerOptions extends ExchangeParts, Routing {
   /** Where connections that are closed for what they do are counted. */
@@ -33,15 +32,15 @@ export class StreamListener {
     this.#parts = {
       ...options,
       ...{ turn: new Turn(), chunks: new Chunks(), buffers: new ReadBuffers() },
-      ...{ own: new OwnFields(clock), rows: new Head(HEADS_OF_LISTS), watches: new Watches(clock) },
+      ...{ own: new OwnFields(clock), rows: new Head(HEADS_OF_LISTS) },
+      closed: (connection) => void this.#open.delete(connection),
     };
   }
 
   /** A connection whose first bytes are those of HTTP/2, and what was read of it already. */
   take(socket: Socket, first: Buffer = NOTHING): void {
     const isTls = "encrypted" in socket && socket.encrypted === true;
-    const closed = (connection: Connection) => void this.#open.delete(connection);
-    const connection = new Connection(this.#parts, { socket, isTls, first, closed });
+    const connection = new Connection(this.#parts, { socket, isTls, first });
     this.#open.add(connection);
     if (this.#isClosing) connection.warn();
     socket.resume();

@@ -1,10 +1,10 @@
-import type { Clock } from "../../base/clock.ts";
-import { Deadlines, type Limit } from "../deadlines.ts";
+import type { DeadlineQueue } from "../deadline_queue.ts";
+import { Deadlines, type Limit, type Limited } from "../deadlines.ts";
 import { LIMITS } from "../limits.ts";
 
 /** Who acts when the time of a connection is over. */
 export interface VigilOptions {
-  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
   /** It has been idle for long, or has begun a frame and does not go on. */
   readonly late: () => void;
   /** It takes nothing of what is sent, or does not end when it should. */
@@ -12,13 +12,15 @@ export interface VigilOptions {
 }
 
 /** The time limits of one connection of HTTP/2. */
-export class Vigil {
+export class Vigil implements Limited {
+  readonly #options: VigilOptions;
   readonly #deadlines: Deadlines;
   /** A frame, or the words in front of the first, has begun and is not whole. */
   #isWithin = true;
 
-  constructor({ clock, late, stuck }: VigilOptions) {
-    this.#deadlines = new Deadlines(clock, (limit: Limit) => (limit === "head" ? late() : stuck()));
+  constructor(options: VigilOptions) {
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.deadlines, this);
     this.#deadlines.set("head", LIMITS.headMs);
   }
 
@@ -52,7 +54,12 @@ export class Vigil {
     this.#deadlines.set("body", LIMITS.lastWordMs);
   }
 
+  expire(limit: Limit): void {
+    if (limit === "head") this.#options.late();
+    else this.#options.stuck();
+  }
+
   end(): void {
-    this.#deadlines.clearAll();
+    this.#deadlines.end();
   }
 }

@@ -1,0 +1,143 @@
+import { connect, type OnReadOpts, Socket } from "node:net";
+import type { Address } from "./front.ts";
+
+/** Who serves a connection: gets what is read, and is told of what happens to it. */
+export interface Attendant {
+  /** What is to be read into next. */
+  readBuffer(): Uint8Array;
+  /** So many bytes have come, at the beginning of `bytes`, which are only lent. */
+  socketRead(bytes: Uint8Array, length: number): void;
+  /** The other end has taken all. */
+  socketDrained?(): void;
+  socketConnected?(): void;
+  /** The other end sends no more. Without it, the socket ends as soon as it has sent all. */
+  socketEnded?(): void;
+  socketFailed?(error: Error): void;
+  socketClosed(): void;
+}
+
+/** Who counts connections. */
+export interface Counter {
+  /** One of them is closed. */
+  left(): void;
+}
+
+const ATTENDANT = Symbol("attendant");
+const COUNTER = Symbol("counter");
+
+interface Attended extends Socket {
+  readonly [ATTENDANT]: Attendant;
+  readonly [COUNTER]?: Counter;
+  readonly _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } | null;
+}
+
+/** Whose bytes were read last: Node asks for the next buffer right after. */
+let reading: Attendant | undefined;
+
+/**
+ * Has a socket that was accepted read into the buffers of its attendant, as `connect` offers by
+ * `onread` and servers do not: otherwise Node takes 64 KiB of fresh memory for each read. We set
+ * what `onread` would have set, found by its values. A Node that has it elsewhere reads as ever.
+ */
+export function attend(socket: Socket, attendant: Attendant): void {
+  const attended = listen(socket, attendant);
+  const handle = attended._handle;
+  if (SLOTS === undefined || typeof handle?.useUserBuffer !== "function") {
+    socket.on("data", onData);
+    return;
+  }
+  const buffer = attendant.readBuffer();
+  Object.assign(socket, {
+    [SLOTS.buffer]: buffer,
+    [SLOTS.callback]: ON_READ.callback,
+    [SLOTS.maker]: ON_READ.buffer,
+  });
+  handle.useUserBuffer(buffer);
+}
+
+/** The same of a socket that we open, by what Node has for it. */
+export function connectTo({ host, port }: Address, attendant: Attendant): Socket {
+  reading = attendant;
+  return listen(connect({ host, port, noDelay: true, onread: ON_READ }), attendant);
+}
+
+/** Tells when it is closed, whoever attends to it until then. */
+export function count(socket: Socket, counter: Counter): void {
+  Object.assign(socket, { [COUNTER]: counter }).on("close", onClose);
+}
+
+/** The functions are the same for all: one more for each event would be half a KiB of each. */
+function listen(socket: Socket, attendant: Attendant): Attended {
+  const attended: Attended = Object.assign(socket, { [ATTENDANT]: attendant });
+  socket.on("error", onError);
+  if (attended[COUNTER] === undefined) socket.on("close", onClose);
+  if (attendant.socketDrained !== undefined) socket.on("drain", onDrain);
+  if (attendant.socketConnected !== undefined) socket.on("connect", onConnect);
+  if (attendant.socketEnded !== undefined) socket.on("end", onEnd);
+  return attended;
+}
+
+const ON_READ = {
+  buffer: () => (reading as Attendant).readBuffer(),
+  /** Answers whether to read on. */
+  callback(this: unknown, length: number, bytes: Uint8Array): boolean {
+    const attendant = (this as Attended)[ATTENDANT];
+    attendant.socketRead(bytes, length);
+    reading = attendant;
+    return true;
+  },
+};
+
+function onData(this: Socket, bytes: Buffer): void {
+  (this as Attended)[ATTENDANT].socketRead(bytes, bytes.length);
+}
+
+function onDrain(this: Socket): void {
+  (this as Attended)[ATTENDANT].socketDrained?.();
+}
+
+function onConnect(this: Socket): void {
+  (this as Attended)[ATTENDANT].socketConnected?.();
+}
+
+function onEnd(this: Socket): void {
+  (this as Attended)[ATTENDANT].socketEnded?.();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as Attended)[ATTENDANT].socketFailed?.(error);
+}
+
+/** It may be closed before anybody attends to it. */
+function onClose(this: Socket): void {
+  const { [COUNTER]: counter, [ATTENDANT]: attendant } = this as Partial<Attended>;
+  counter?.left();
+  attendant?.socketClosed();
+}
+
+interface Slots {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly maker: symbol;
+}
+
+const SLOTS = slots();
+
+function slots(): Slots | undefined {
+  const bytes = new Uint8Array(1);
+  const maker = () => bytes;
+  const callback = () => true;
+  const buffer = symbolOf({ buffer: bytes, callback }, bytes);
+  const made = { buffer: maker, callback };
+  const known = { callback: symbolOf(made, callback), maker: symbolOf(made, maker) };
+  if (buffer === undefined || known.callback === undefined || known.maker === undefined) {
+    return undefined;
+  }
+  return { buffer, callback: known.callback, maker: known.maker };
+}
+
+/** Under which a socket keeps this value of its options. */
+function symbolOf(onread: OnReadOpts, value: unknown): symbol | undefined {
+  const socket = new Socket({ onread });
+  return Object.getOwnPropertySymbols(socket).find((it) => Reflect.get(socket, it) === value);
+}
