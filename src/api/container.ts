@@ -13,6 +13,9 @@ export const resources = t.Object({ limits: quantities, requests: quantities });
 /** What a container listens on when it does not say. */
 export const DEFAULT_PORT = 8080;
 
+/** Where a container may write why it ended, when it does not say. */
+export const TERMINATION_MESSAGE_PATH = "/dev/termination-log";
+
 const port = t.Object({
   name: text,
   containerPort: t.Optional(t.Integer({ default: DEFAULT_PORT })),

@@ -212,6 +212,16 @@ const SECURITY: readonly Case[] = [
   },
 ];
 
+/** With the volume "v" at "/v", which may be written to unless it is said otherwise. */
+function mounted(
+  { volume = { emptyDir: {} }, ...mount }: { volume?: object; [field: string]: unknown },
+  terminationMessagePath?: string,
+) {
+  const volumeMounts = [{ name: "v", mountPath: "/v", ...mount }];
+  const path = terminationMessagePath === undefined ? {} : { terminationMessagePath };
+  return { spec: { volumes: [{ name: "v", ...volume }] }, container: { volumeMounts, ...path } };
+}
+
 const POLICIES: readonly Case[] = [
   {
     container: { imagePullPolicy: "Sometimes" },
@@ -227,6 +237,28 @@ const POLICIES: readonly Case[] = [
       "want one of File, FallbackToLogsOnError",
     ],
   },
+  ...["dev/log", "log", "/a/../b", "/..", "/", "/dev/", "/tmp"].map((path) => ({
+    container: { terminationMessagePath: path },
+    says: [
+      `invalid value: ${path}: ${C}.terminationMessagePath`,
+      'want the absolute path of a file without "..", such as "/dev/termination-log"',
+    ],
+  })),
+  ...["/v", "/v/", "/dev/termination-log", "/dev/termination-log/v"].map((mountPath) => ({
+    ...mounted({ mountPath }, mountPath.startsWith("/v") ? "/v" : undefined),
+    says: [
+      `invalid value: ${mountPath.startsWith("/v") ? "/v" : "/dev/termination-log"}: ` +
+        `${C}.terminationMessagePath`,
+      `the volume "v" is at "${mountPath.replace(/v\/$/, "v")}": want another`,
+    ],
+  })),
+  ...[{ volume: { configMap: { name: "c" } } }, { readOnly: true }].map((how) => ({
+    ...mounted(how, "/v/deep/why"),
+    says: [
+      `invalid value: /v/deep/why: ${C}.terminationMessagePath`,
+      'the volume "v" can only be read: want a path that is not in "/v"',
+    ],
+  })),
   ...["lifecycle", "stdin", "stdinOnce", "tty"].map((field) => ({
     container: { [field]: field === "lifecycle" ? { preStop: { exec: {} } } : true },
     says: [`must not set the field(s): ${C}.${field}`],
@@ -266,6 +298,17 @@ const FINE: readonly Parts["container"][] = [
   { imagePullPolicy: "Never", terminationMessagePolicy: "FallbackToLogsOnError" },
   { terminationMessagePath: "/dev/x", tty: false, lifecycle: {}, stdin: null },
 ];
+
+test("a container may say why it ended in what it can write to, and beside what it cannot", () => {
+  admit(SERVICE, service(mounted({}, "/v/deep/why")));
+  admit(SERVICE, service(mounted({ volume: { configMap: { name: "c" } } }, "/v2/why:1")));
+  const nul = { terminationMessagePath: "/a\0" };
+  assert.match(refusal(SERVICE, service({ container: nul })).message, /want the absolute path of/);
+  const deep = mounted({ volume: { secret: { secretName: "s" } } }, "/v/own/why");
+  const volumes = [...deep.spec.volumes, { name: "own", emptyDir: {} }];
+  const volumeMounts = [...deep.container.volumeMounts, { name: "own", mountPath: "/v/own" }];
+  admit(SERVICE, service({ spec: { volumes }, container: { ...deep.container, volumeMounts } }));
+});
 
 for (const container of FINE) {
   test(`a container is fine with ${JSON.stringify(container)}`, () => {

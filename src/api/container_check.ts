@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { Container, VolumeMount } from "./container.ts";
+import { type Container, TERMINATION_MESSAGE_PATH, type VolumeMount } from "./container.ts";
 import type { EnvFrom, EnvVar } from "./env.ts";
 import { brief } from "./error.ts";
 import { whyBadImage } from "./image.ts";
@@ -39,6 +39,7 @@ export function checkContainer(container: Container, check: ContainerCheck): rea
     ...checkResources(container, path),
     ...checkSecurity(container, path),
     ...checkMounts(container, check),
+    ...checkTermination(container, check),
     ...checkPolicies(container, path),
   ];
 }
@@ -247,6 +248,41 @@ export function checkMountPath(mountPath: string, field: string): readonly Viola
   if (RESERVED_PATHS.has(clean)) return [wrong(field, `mountPath "${clean}" is a reserved path`)];
   const isFine = mountPath.startsWith("/") && /^[^:\0]*$/.test(mountPath);
   return isFine ? [] : [invalidValue(field, mountPath, "want an absolute path without ':'")];
+}
+
+/** A file is mounted there for each run, so that there must be a place for it. */
+function checkTermination(container: Container, check: ContainerCheck): readonly Violation[] {
+  const { terminationMessagePath: given = TERMINATION_MESSAGE_PATH } = container;
+  const field = at(check.path, "terminationMessagePath");
+  const file = cleanPath(given);
+  const isPath = given.startsWith("/") && !/(^|\/)\.\.(\/|$)|\0/.test(given);
+  if (!isPath || RESERVED_PATHS.has(file) || file === "/tmp") {
+    const want = `want the absolute path of a file without ".."`;
+    return [invalidValue(field, given, `${want}, such as "${TERMINATION_MESSAGE_PATH}"`)];
+  }
+  const why = whyNoPlace(file, container, check);
+  return why === undefined ? [] : [invalidValue(field, given, why)];
+}
+
+/** Why nothing can be mounted at the path of a file, or nothing. */
+function whyNoPlace(
+  file: string,
+  { volumeMounts = [] }: Container,
+  { volumes }: ContainerCheck,
+): string | undefined {
+  const places = volumeMounts.map((mount) => ({ ...mount, place: cleanPath(mount.mountPath) }));
+  const all = places.filter(({ place }) => !RESERVED_PATHS.has(place));
+  const hit = all.find(({ place }) => `${place}/`.startsWith(`${file}/`));
+  if (hit !== undefined)
+    return `the volume "${brief(hit.name)}" is at "${hit.place}": want another`;
+  const around = all.filter(({ place }) => file.startsWith(`${place}/`));
+  const [nearest] = around.toSorted((a, b) => b.place.length - a.place.length);
+  if (nearest === undefined) return undefined;
+  const { name, place, readOnly } = nearest;
+  const volume = volumes.get(name);
+  if (volume === undefined || (volume.emptyDir !== undefined && readOnly !== true))
+    return undefined;
+  return `the volume "${brief(name)}" can only be read: want a path that is not in "${place}"`;
 }
 
 /** Without steps that lead nowhere: "/a//b/../c/" is "/a/c". */

@@ -47,5 +47,11 @@ for (const { ended, reason, told, ...given } of CASES)
     const remains = { isOutOfMemory, wasStarted, output };
     const exit = exitOf({ ended: seen, remains, illness, at: "2026-01-01T00:00:00Z" });
     assert.equal(exit.reason, reason);
+    assert.equal("message" in exit, false);
+    const left = { ...remains, message: "no database" };
+    assert.deepEqual(exitOf({ ended: seen, remains: left, illness, at: exit.at }), {
+      ...exit,
+      message: "no database",
+    });
     assert.equal(toldOf(exit), told);
   });

@@ -12,7 +12,12 @@ export interface Ending {
 }
 
 /** How it ended, in one word, and with what to say about it. */
-export function exitOf({ ended, remains, illness, at }: Ending): Exit {
+export function exitOf(ending: Ending): Exit {
+  const { message } = ending.remains;
+  return { ...howOf(ending), ...(message !== undefined && { message }) };
+}
+
+function howOf({ ended, remains, illness, at }: Ending): Exit {
   const { code } = ended;
   const { output } = remains;
   if (illness !== undefined) {

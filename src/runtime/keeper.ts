@@ -310,7 +310,7 @@ export class Keeper<R extends RunRecord> {
     const { clock, log } = this.#options;
     this.#note(endedWith(this.#record, lastExit, clock.now()));
     // What it wrote is its owner's, and not for the operator's eyes.
-    const { output, ...how } = lastExit;
+    const { output, message: _, ...how } = lastExit;
     const why = lastExit.reason === "NotStarted" && { output };
     log.warn({ instance: spec.name, ...how, ...why }, "An instance ended");
   }

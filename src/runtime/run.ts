@@ -12,6 +12,8 @@ export interface Ended {
 export interface Remains {
   /** The last lines it wrote. */
   readonly output: string;
+  /** See `Exit`. */
+  readonly message?: string;
   /** Something in it was killed for want of memory. */
   readonly isOutOfMemory: boolean;
   /** It was begun, and never came to execute what it was told to. */

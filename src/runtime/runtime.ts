@@ -35,6 +35,8 @@ export interface InstanceSpec {
   readonly volumes?: readonly Volume[];
   readonly mounts?: readonly Mount[];
   readonly security?: Security;
+  /** Where it may write why it ends, "/dev/termination-log" otherwise; only containers have it. */
+  readonly terminationMessagePath?: string;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
 }
@@ -111,6 +113,8 @@ export interface Exit {
   readonly reason: "Completed" | "Error" | "OutOfMemory" | "Unhealthy" | "NotStarted" | "Unknown";
   /** The last lines it wrote, or why it could not be started; what a probe found comes first. */
   readonly output: string;
+  /** What it wrote to its `terminationMessagePath`, maybe nothing; absent where there is none. */
+  readonly message?: string;
   /** When that run began, unless it never did. */
   readonly startedAt?: string;
   readonly at: string;

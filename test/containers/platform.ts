@@ -28,7 +28,7 @@ const namespace = "default";
 
 /** Listens on 8080 whatever it is told, and says what it is asked for. */
 const APP = `
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 const { env, exit } = process;
 process.on("SIGTERM", () => exit(0));
@@ -36,6 +36,7 @@ createServer((request, response) => {
   const [, way, rest = ""] = /^\\/(\\w*)(.*)$/.exec(request.url);
   console.log("asked for " + request.url);
   if (way === "exit") { console.error("no more"); exit(9); }
+  if (way === "leave") { writeFileSync("/dev/termination-log", rest.slice(1)); exit(8); }
   if (way === "read") return response.end(readFileSync(rest, "utf8"));
   response.end(way === "env" ? env[rest.slice(1)] ?? "" : "hello from " + env.K_REVISION);
 }).listen(8080, () => console.log("begun"));
@@ -243,6 +244,27 @@ test("what fails at its start says how, with its last words", options, async () 
   await varve.client.delete(await varve.client.get(SERVICE, { namespace, name: "failing" }));
 });
 
+test("what fails says what it left for that, also by kubectl", options, async (context) => {
+  const script =
+    "require('fs').writeFileSync('/run/why', 'no database'); console.log('at main.js:3'); " +
+    "process.exit(127)";
+  const command = ["node", "-e", script];
+  const how = { terminationMessagePath: "/run/why", terminationMessagePolicy: "File" };
+  await varve.client.create(serviceOf("leaving", { command, ...how }));
+  await untilSo("it says how it failed", async () => {
+    const { reason, message } = conditionOf((await revisionOf("leaving"))?.status, "Ready") ?? {};
+    return reason === "ExitCode127" && message === "Container failed with: no database";
+  });
+  const [pod] = await podsOf("leaving");
+  const [{ lastState } = {}] = pod?.status?.containerStatuses ?? [];
+  assert.equal(lastState?.terminated?.message, "no database");
+  const none = whyNoKubectl();
+  if (none !== false) return context.skip(none);
+  const described = await new Kubectl(varve).says(`describe pod ${pod?.metadata.name}`);
+  assert.match(described, /Last State: +Terminated\s+Reason: +Error\s+Message: +no database\n/);
+  await varve.client.delete(await varve.client.get(SERVICE, { namespace, name: "leaving" }));
+});
+
 test("kubectl shows, reads, measures and enters a container", options, async (context) => {
   const none = whyNoKubectl();
   if (none !== false) return context.skip(none);
@@ -297,6 +319,21 @@ test("containers outlive the server, which finds them again", options, async () 
     [states(), (await podsOf("lasting")).map(({ metadata }) => metadata.uid)],
     [running, before],
   );
+});
+
+test("an end that no server saw is told by what was left for it", options, async () => {
+  await varve.client.create(serviceOf("unseen", {}));
+  await ready(varve.client, "unseen");
+  await varve.kill();
+  await ask("unseen", "/leave/nobody").catch(() => "");
+  await varve.start();
+  await untilSo("it is started again, and says why", async () => {
+    const [pod] = await podsOf("unseen");
+    const [{ lastState, ready } = {}] = pod?.status?.containerStatuses ?? [];
+    const { exitCode, message } = lastState?.terminated ?? {};
+    return ready === true && exitCode === 8 && message === "nobody";
+  });
+  await varve.client.delete(await varve.client.get(SERVICE, { namespace, name: "unseen" }));
 });
 
 test(

@@ -9,6 +9,7 @@ import { failed, ok } from "../../api/condition.ts";
 import { EVENT } from "../../api/event.ts";
 import { POD, type Pod } from "../../api/pod.ts";
 import { SERVICE } from "../../api/service.ts";
+import type { Exit } from "../../runtime/runtime.ts";
 
 const BACKEND = "default/hello-00001";
 const IMAGE = digestOf("example.com/hello:1");
@@ -72,6 +73,31 @@ test("an instance waiting for a start is in CrashLoopBackOff, and says how it en
   });
 });
 
+const LAST = exited(3, "at main.js:3");
+const DONE = exited(0, "bye");
+const ENDS = [
+  { policy: "File", exit: { ...LAST, message: "no database\n" }, says: "no database\n" },
+  { policy: "File", exit: { ...LAST, message: "" }, says: undefined },
+  { policy: "File", exit: { ...DONE, message: "all done" }, says: "all done" },
+  { policy: "File", exit: LAST, says: "at main.js:3" },
+  { policy: undefined, exit: { ...LAST, message: "no database" }, says: "no database" },
+  { policy: undefined, exit: { ...LAST, message: "" }, says: "at main.js:3" },
+  { policy: undefined, exit: { ...DONE, message: "" }, says: undefined },
+  { policy: undefined, exit: DONE, says: undefined },
+  { policy: undefined, exit: { ...LAST, code: 0, reason: "Unhealthy" }, says: "at main.js:3" },
+] as const;
+
+for (const { policy, exit, says } of ENDS) {
+  const { reason, code, message } = exit as Exit;
+  const left = message === undefined ? "no file" : JSON.stringify(message);
+  test(`by ${policy ?? "default"}, ${reason} ${code} with ${left} is told by ${says}`, async () => {
+    const container = policy && { terminationMessagePolicy: policy };
+    await using world = await running({ phase: "waiting", lastExit: exit }, container);
+    const [{ lastState } = {}] = podOf(world).status?.containerStatuses ?? [];
+    assert.equal(lastState?.terminated?.message, says);
+  });
+}
+
 test("a Pod makes no Events of its own, for the Revision tells", async () => {
   await using world = await running({ phase: "waiting", lastExit: exited(3, "no database") });
   const kinds = world.list(EVENT).map(({ involvedObject }) => involvedObject.kind);
@@ -126,10 +152,10 @@ test("users make no Pods and change none", async () => {
   await assert.rejects(world.client.create({ ...pod, metadata }), { message });
 });
 
-async function running(behaviour = {}): Promise<World> {
+async function running(behaviour = {}, container = {}): Promise<World> {
   const world = await World.make();
   world.runtime.behave(BACKEND, behaviour);
-  await world.apply(SERVICE, serviceOf("hello"));
+  await world.apply(SERVICE, serviceOf("hello", { container }));
   await world.settle();
   return world;
 }

@@ -32,7 +32,7 @@ export function instanceStatus(pod: Pod, instance: Instance | undefined): PodSta
       {
         ...runBy(pod, instance),
         state: isRunning ? running : waiting,
-        ...(lastExit !== undefined && { lastState: { terminated: terminatedBy(lastExit) } }),
+        ...(lastExit !== undefined && { lastState: { terminated: terminatedBy(lastExit, pod) } }),
         ready: isReady,
         started: isReady || phase === "unready" || phase === "frozen",
         restartCount: restarts,
@@ -127,13 +127,22 @@ const KUBERNETES_WORD: Readonly<Record<string, string>> = {
 /** What Kubernetes says of an end that nobody saw. */
 const UNKNOWN_CODE = 137;
 
-function terminatedBy(exit: Exit) {
-  const { reason, output, startedAt, at } = exit;
+function terminatedBy(exit: Exit, pod: Pod) {
+  const { reason, startedAt, at } = exit;
+  const message = messageOf(exit, pod);
   return {
     exitCode: exitCodeOf(exit) ?? UNKNOWN_CODE,
     reason: KUBERNETES_WORD[reason] ?? reason,
-    message: output,
+    ...(message !== "" && { message }),
     ...(startedAt !== undefined && { startedAt }),
     finishedAt: at,
   };
+}
+
+/** As Kubernetes has it: of an end that is no error, or by the policy "File", the file alone. */
+function messageOf({ reason, output, message }: Exit, { spec }: Pod): string {
+  const [{ terminationMessagePolicy = "FallbackToLogsOnError" } = {}] = spec.containers;
+  // Where there was no file the policy says nothing: it is a plain process, or was not started.
+  const isLeftOut = message !== undefined && terminationMessagePolicy === "File";
+  return message || (isLeftOut || reason === "Completed" ? "" : output);
 }

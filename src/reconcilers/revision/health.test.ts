@@ -12,6 +12,25 @@ for (const { title, exit, says } of [
     says: ["ExitCode5", "Container failed with: no database"],
   },
   {
+    title: "an exit code with what it left for that",
+    exit: { ...EXIT, code: 5, output: "at main.js:3", message: "no database\n" },
+    says: ["ExitCode5", "Container failed with: no database"],
+  },
+  {
+    title: "an exit code that it left nothing for, whatever its policy",
+    exit: { ...EXIT, code: 5, output: "at main.js:3", message: "\n" },
+    says: ["ExitCode5", "Container failed with: at main.js:3"],
+  },
+  {
+    title: "a liveness probe that failed, with what it left for that",
+    exit: { ...EXIT, reason: "Unhealthy", output: "GET / answers 500", message: "stuck" },
+    says: [
+      "LivenessProbeFailed",
+      "Container failed its liveness probe; its termination message: stuck; " +
+        "its last output: GET / answers 500",
+    ],
+  },
+  {
     title: "an exit code without output",
     exit: { ...EXIT, code: 5 },
     says: ["ExitCode5", "Container failed with no output"],

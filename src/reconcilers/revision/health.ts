@@ -28,14 +28,18 @@ export function reasonOf(exit: Exit): string {
   return `ExitCode${exitCodeOf(exit) ?? "Unknown"}`;
 }
 
-export function messageOf({ reason, code, output }: Exit): string {
-  const said = output.trim();
-  if (reason === "OutOfMemory") return withOutput("Container failed with: out of memory", said);
-  if (reason === "Unhealthy") return withOutput("Container failed its liveness probe", said);
+/** What it left for that comes first; whatever its policy, its last output stands in for it. */
+export function messageOf(exit: Exit): string {
+  const { reason, code, output, message = "" } = exit;
+  if (reason === "OutOfMemory") return withWords("Container failed with: out of memory", exit);
+  if (reason === "Unhealthy") return withWords("Container failed its liveness probe", exit);
+  const said = message.trim() || output.trim();
   if (said !== "") return `Container failed with: ${said}`;
   return code === 0 ? "container exited with no error" : "Container failed with no output";
 }
 
-function withOutput(sentence: string, output: string): string {
-  return output === "" ? sentence : `${sentence}; its last output: ${output}`;
+function withWords(sentence: string, { output, message = "" }: Exit): string {
+  const words = { "its termination message": message.trim(), "its last output": output.trim() };
+  const said = Object.entries(words).filter(([, text]) => text !== "");
+  return [sentence, ...said.map(([what, text]) => `${what}: ${text}`)].join("; ");
 }

@@ -29,6 +29,7 @@ test("an instance is told what the template says, and what it is an instance of"
       ports: [{ name: "h2c", containerPort: 9000 }],
       resources: { requests: { cpu: "250m" }, limits: { memory: "64Mi", cpu: "500m" } },
       securityContext: { runAsUser: 1000 },
+      terminationMessagePath: "/run/why",
       readinessProbe: { httpGet: { path: "/ready" } },
     },
   });
@@ -50,8 +51,21 @@ test("an instance is told what the template says, and what it is an instance of"
     readiness: { httpGet: { path: "/ready" }, successThreshold: 1 },
     limits: { memoryBytes: 64 * 1024 * 1024, cpuMillis: 500, cpuShares: 256 },
     user: { uid: 1000 },
+    terminationMessagePath: "/run/why",
     graceMs: 10_000,
   });
+});
+
+test("where a Revision does not say how an end is told, its Pods say what holds", async () => {
+  const toldBy = async (container = {}) => {
+    await using world = await serving({ container });
+    const [{ terminationMessagePath: path, terminationMessagePolicy: policy } = {}] =
+      world.list(POD)[0]?.spec.containers ?? [];
+    return [path, policy];
+  };
+  assert.deepEqual(await toldBy(), ["/dev/termination-log", "FallbackToLogsOnError"]);
+  const own = { terminationMessagePath: "/run/why", terminationMessagePolicy: "File" };
+  assert.deepEqual(await toldBy(own), ["/run/why", "File"]);
 });
 
 test("variables come from ConfigMaps and Secrets, the later over the earlier", async () => {

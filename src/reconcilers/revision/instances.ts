@@ -1,4 +1,9 @@
-import { type Container, DEFAULT_PORT, servingContainer } from "../../api/container.ts";
+import {
+  type Container,
+  DEFAULT_PORT,
+  servingContainer,
+  TERMINATION_MESSAGE_PATH,
+} from "../../api/container.ts";
 import { LABEL } from "../../api/labels.ts";
 import { childOf, type Draft, pathOf } from "../../api/meta.ts";
 import { THIS_NODE } from "../../api/node.ts";
@@ -27,6 +32,7 @@ export function instanceFor(revision: Revision, needs: InstanceNeeds): InstanceS
   const container = containerOf(revision);
   const { command, args, workingDir, ports = [] } = container;
   const { readinessProbe = { tcpSocket: {} }, livenessProbe, startupProbe } = container;
+  const { terminationMessagePath } = container;
   const fill = (texts: readonly string[]) => texts.map((text) => expanded(text, env));
   return {
     name: pathOf({ namespace: revision.metadata.namespace, name: pod }),
@@ -45,6 +51,7 @@ export function instanceFor(revision: Revision, needs: InstanceNeeds): InstanceS
     ...(volumes.length > 0 && { volumes, mounts: mountsOf(container) }),
     ...securityOf(container),
     ...userOf(container),
+    ...(terminationMessagePath !== undefined && { terminationMessagePath }),
     graceMs: GRACE_MS,
   };
 }
@@ -62,6 +69,12 @@ export function whyUnsupported({ spec }: Revision): string | undefined {
   return `The seccompProfile "Localhost" is not to be had on this server: ${others}.`;
 }
 
+/** What Knative fills in where it makes a Pod, and a Revision leaves open. */
+const POD_DEFAULTS = {
+  terminationMessagePath: TERMINATION_MESSAGE_PATH,
+  terminationMessagePolicy: "FallbackToLogsOnError",
+} as const;
+
 /** The Pod that shows an instance, or a build, of a Revision. */
 export function podFor(revision: Revision, name: string, image: string): Draft<Pod> {
   const { labels = {} } = revision.metadata;
@@ -78,7 +91,11 @@ export function podFor(revision: Revision, name: string, image: string): Draft<P
       },
       finalizers: ["varve.dev/pod"],
     },
-    spec: { containers: [{ ...container, image }], nodeName: THIS_NODE, restartPolicy: "Always" },
+    spec: {
+      containers: [{ ...POD_DEFAULTS, ...container, image }],
+      nodeName: THIS_NODE,
+      restartPolicy: "Always",
+    },
   };
 }
 

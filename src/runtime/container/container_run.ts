@@ -8,6 +8,7 @@ import { STATS, WAITED } from "./engine_schema.ts";
 import { execProbe, execute } from "./execution.ts";
 import { LogPump } from "./log_pump.ts";
 import type { ContainerRecord, Shared } from "./shared.ts";
+import { readTerminationMessage } from "./termination_message.ts";
 
 export interface ContainerRunOptions {
   readonly spec: InstanceSpec;
@@ -104,8 +105,11 @@ export class ContainerRun implements Run {
   async clear(): Promise<Remains> {
     const output = await this.#pump.close();
     const isOutOfMemory = await this.#wasOutOfMemory();
+    const { volumesOf } = this.#shared;
+    const message = readTerminationMessage(volumesOf(this.#options.spec.name));
     this[Symbol.dispose]();
-    return { output, isOutOfMemory, wasStarted: true };
+    const said = { output, ...(message !== undefined && { message }) };
+    return { ...said, isOutOfMemory, wasStarted: true };
   }
 
   /** Looks at it for the last time, and removes it: if not now, it is swept up later. */

@@ -1,6 +1,7 @@
 import { type Clock, timestampOf } from "../../base/clock.ts";
 import type { LogLine } from "../../base/line_log.ts";
 import type { Log } from "../../base/log.ts";
+import { LINES_MAX, lastWords } from "../last_lines.ts";
 import type { RevisionLogs } from "../revision_logs.ts";
 import type { Connections } from "./connection.ts";
 import { isStatus } from "./engine.ts";
@@ -27,8 +28,6 @@ export interface Writer {
 
 const AGAIN_MS = 500;
 const CLOSE_MS = 3000;
-const TAIL_LINES = 10;
-const TAIL_BYTES = 2048;
 
 /**
  * Moves what a container writes from the engine to the log of its revision. The engine has the
@@ -57,9 +56,8 @@ export class LogPump implements Disposable {
     using _ = clock.after(CLOSE_MS, () => this.#closed.abort());
     await this.#done;
     const { name, run } = writer;
-    const tail = logs.read(name, { run, tailLines: TAIL_LINES });
-    const text = Buffer.from((await Array.fromAsync(tail, (line) => line.text)).join("\n"));
-    return text.subarray(Math.max(0, text.length - TAIL_BYTES)).toString();
+    const tail = logs.read(name, { run, tailLines: LINES_MAX });
+    return lastWords(await Array.fromAsync(tail, (line) => line.text));
   }
 
   [Symbol.dispose](): void {

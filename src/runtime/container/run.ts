@@ -13,6 +13,7 @@ import { CREATED } from "./engine_schema.ts";
 import { whyUnfit } from "./fitness.ts";
 import { planOf } from "./plan.ts";
 import type { ContainerRecord, Shared } from "./shared.ts";
+import { makeTerminationFile } from "./termination_message.ts";
 import { caveatsOf, layOutVolumes } from "./volumes.ts";
 import { reasonIn } from "./words.ts";
 
@@ -86,7 +87,10 @@ async function begin(shared: Shared, beginning: Beginning<ContainerRecord>, plac
   const directory = shared.volumesOf(spec.name);
   mkdirSync(directory, { recursive: true, mode: 0o711 });
   const { isMapped } = connection;
-  const mounts = layOutVolumes({ ...spec, volumes: volumes() }, directory, { isMapped });
+  const mounts = [
+    ...layOutVolumes({ ...spec, volumes: volumes() }, directory, { isMapped }),
+    makeTerminationFile(directory, spec.terminationMessagePath),
+  ];
   const labels = labelsOf(spec, shared);
   const body = planOf(spec, config, { ...connection, image, labels, mounts, pidsMax });
   const record: ContainerRecord = {

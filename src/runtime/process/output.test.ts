@@ -71,11 +71,24 @@ test("dropping a revision's logs leaves none of it, and its instances unknown", 
 test("the last exit has the last lines, and not more than a screen can show", async () => {
   await using bed = await ProcessBed.make(TOOLS);
   await using runtime = await bed.open();
-  const command = ["sh", "-c", "for n in $(seq 30); do echo line $n; done; exit 7"];
+  const command = ["sh", "-c", "for n in $(seq 100); do echo line $n; done; exit 7"];
   await runtime.run(specOf(bed.app, { command }));
   const { lastExit } = await until(runtime, NAME, (it) => it.lastExit !== undefined);
-  const lines = Array.from({ length: 10 }, (_, n) => `line ${n + 21}`);
+  const lines = Array.from({ length: 80 }, (_, n) => `line ${n + 21}`);
   assert.deepEqual([lastExit?.code, lastExit?.output], [7, lines.join("\n")]);
+});
+
+test("a file in which it would say why it ended is not read, and that is said", async () => {
+  await using bed = await ProcessBed.make(TOOLS);
+  await using runtime = await bed.open();
+  const command = ["sh", "-c", `echo no > ${bed.home}/why; echo last words; exit 7`];
+  await runtime.run(specOf(bed.app, { command, terminationMessagePath: `${bed.home}/why` }));
+  const { lastExit, caveats } = await until(runtime, NAME, (it) => it.lastExit !== undefined);
+  assert.deepEqual([lastExit?.output, lastExit?.message], ["last words", undefined]);
+  assert.match(
+    caveats.join(),
+    /^terminationMessagePath is not read, as a plain process .*: the last/,
+  );
 });
 
 test("the pause before an instance is started again doubles, up to the most", async () => {

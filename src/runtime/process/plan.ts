@@ -16,6 +16,11 @@ export interface Plan {
   readonly tree: string;
 }
 
+/** A path of its own choice would be one of this machine, which we must not read for it. */
+const UNREAD =
+  "terminationMessagePath is not read, as a plain process has no files of its own: " +
+  "the last lines it wrote say why it ended";
+
 /** How to run a spec. Throws `NotStarted` when it cannot be. */
 export function planOf(spec: InstanceSpec, image: LaidOut, around: Surroundings): Plan {
   const { config, tree } = image;
@@ -24,7 +29,8 @@ export function planOf(spec: InstanceSpec, image: LaidOut, around: Surroundings)
   const asked = commandOf(spec, config, env);
   const own = ownUser();
   const { user, caveats } = userOf({ asked: spec.user, image: config.User, tree, own });
-  const plan = { command: asked, directory, env, user, caveats, tree };
+  const all = [...caveats, ...(spec.terminationMessagePath === undefined ? [] : [UNREAD])];
+  const plan = { command: asked, directory, env, user, caveats: all, tree };
   return { ...plan, command: resolved(plan, asked) };
 }
 

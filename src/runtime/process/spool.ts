@@ -10,6 +10,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { BYTES_MAX, lastLines, lastWords } from "../last_lines.ts";
 import { isCode } from "../system_error.ts";
 
 export interface SpoolOptions {
@@ -47,8 +48,6 @@ const BEHIND_BYTES_MAX = 32 * 1024 * 1024;
 /** So many times over its size, a file is emptied though its writer is never quiet. */
 const LOUD = 8;
 
-const TAIL_LINES = 10;
-const TAIL_BYTES = 2048;
 const NEWLINE = 0x0a;
 
 /**
@@ -94,7 +93,7 @@ export class Spool {
       const { lines, bytes } = linesIn(chunk, isEnd && chunk.length < CHUNK_BYTES);
       const all = [...notes, ...lines];
       if (all.length > 0) deliver(all);
-      this.#tail = [...this.#tail, ...lines].slice(-TAIL_LINES);
+      this.#tail = lastLines([...this.#tail, ...lines]);
       const isMore = isHopeless || (bytes > 0 && from + bytes < size);
       const isFull = this.#settle(fd, { taken: from + bytes, isHopeless });
       return isMore ? "more" : isFull ? "space" : "nothing";
@@ -114,8 +113,7 @@ export class Spool {
 
   /** The last lines that were taken, also by whoever was here before us. */
   tail(): string {
-    const text = Buffer.from(this.#tail.join("\n"));
-    return text.subarray(Math.max(0, text.length - TAIL_BYTES)).toString();
+    return lastWords(this.#tail);
   }
 
   /** Removes the file, and the note on it. */
@@ -157,11 +155,11 @@ export class Spool {
     const fd = openIfThere(this.#options.path);
     if (fd === undefined) return [];
     try {
-      const from = Math.max(0, this.#taken - TAIL_BYTES);
+      const from = Math.max(0, this.#taken - BYTES_MAX);
       const text = readAt(fd, from)
         .subarray(0, this.#taken - from)
         .toString();
-      return text.split("\n").slice(0, -1).slice(-TAIL_LINES);
+      return lastLines(text.split("\n").slice(0, -1));
     } finally {
       closeSync(fd);
     }
