@@ -1,6 +1,6 @@
 /**
  * What connections cost without any of Varve: a server of Node's own that says one and the same to
- * whatever comes, and keeps nothing. Started by `gateway_bodies.ts` as a process of its own.
+ * whatever comes, and keeps nothing. Started by `gateway_idle.ts` as a process of its own.
  */
 import { createServer } from "node:net";
 

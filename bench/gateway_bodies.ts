@@ -1,32 +1,24 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { join } from "node:path";
 import { HOST, installed, memoryKb, type Peer, startOurs } from "./gateway_peers.ts";
 import { claim, rounded } from "./report.ts";
 
 /**
- * Claims: 100 MB go up and down at 0.8 of the rate of nginx or more, and the gateway's memory stays
- * as it was; and 10,000 idle keep-alive connections take at most half as much memory again as they
- * take a server of Node that does nothing.
+ * Claim: 100 MB go up and down at 0.8 of the rate of nginx or more, and the gateway's memory stays
+ * as it was.
  */
 const BYTES = 100 * 1024 * 1024;
 const PIECE = Buffer.alloc(256 * 1024, "x");
 const ROUNDS = 3;
-const CONNECTIONS = 10_000;
-const IDLE_BUDGET = 1.5;
 const MIB = 1024 * 1024;
 
 await using stack = new AsyncDisposableStack();
 const port = await startUpstream();
-const limits = { connectionsPerClientMax: 20_000, keepAliveMs: 600_000 };
-const peers: Peer[] = [stack.use(await startOurs([port, port], { limits }))];
+const peers: Peer[] = [stack.use(await startOurs([port, port]))];
 const nginx = installed().find(([name]) => name === "nginx");
 if (nginx === undefined) claim("gateway_bodies", "nginx is not installed: there are no ratios");
 else peers.push(stack.use(await nginx[1]([port, port])));
 await compareBodies();
-await compareIdle([...peers, await startBare()]);
 
 async function startUpstream(): Promise<number> {
   const server = createServer((req, res) => {
@@ -114,46 +106,4 @@ function send(socket: ReturnType<typeof connect>): void {
   };
   socket.on("drain", more);
   more();
-}
-
-/** The floor for anything in Node. */
-async function startBare(): Promise<Peer> {
-  const path = join(import.meta.dirname, "bare_idle.ts");
-  const args = ["--max-semi-space-size=4", path];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  stack.defer(() => void child.kill("SIGKILL"));
-  const [said] = await once(child.stdout, "data");
-  const pids = [child.pid ?? 0];
-  return { name: "bare node", port: Number(said), pids, [Symbol.asyncDispose]: async () => {} };
-}
-
-async function compareIdle(those: readonly Peer[]): Promise<void> {
-  const each: number[] = [];
-  for (const { name, port: to, pids } of those) {
-    const before = memoryKb(pids);
-    const sockets = [];
-    for (let at = 0; at < CONNECTIONS / 100; at += 1) {
-      sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => used(to)))));
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const grown = memoryKb(pids) - before;
-    each.push(grown / CONNECTIONS);
-    const what = `${rounded(grown / 1024)} MiB, ${(grown / CONNECTIONS).toFixed(2)} KiB each`;
-    claim("gateway_bodies", `${name}: ${rounded(CONNECTIONS)} idle connections: ${what}`);
-    for (const socket of sockets) socket.destroy();
-  }
-  const ratio = (each[0] ?? 0) / (each.at(-1) ?? 1);
-  const verdict = ratio <= IDLE_BUDGET ? "kept" : "missed";
-  const beside = `${ratio.toFixed(2)} x a bare server of Node`;
-  claim("gateway_bodies", `  idle connections: ${beside}, budget ${IDLE_BUDGET} x: ${verdict}`);
-}
-
-/** A connection that has had one answer, and is kept. */
-function used(to: number): Promise<ReturnType<typeof connect>> {
-  const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof connect>>();
-  const socket = connect({ port: to, host: "127.0.0.1" });
-  socket.once("data", () => resolve(socket));
-  socket.on("error", reject);
-  socket.write(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
-  return promise;
 }

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 const PARTS = [
   ...["run.ts", "report.ts", "durability_report.ts", "etcd.ts", "kube.ts", "api_load.ts"],
   ...["gateway_load.ts", "gateway_paced.ts", "gateway_peers.ts", "gateway_upstream.ts"],
-  ...["gateway_wrk.ts", "bare_watches.ts"],
+  ...["gateway_wrk.ts", "bare_idle.ts", "bare_watches.ts"],
   ...["scale_profile.ts", "coldstart_containers.ts"],
 ];
 const flags = process.argv.slice(2).filter((it) => it.startsWith("--"));

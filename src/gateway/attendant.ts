@@ -9,8 +9,9 @@ export interface Attendant {
   socketRead(bytes: Uint8Array, length: number): void;
   /** The other end has taken all. */
   socketDrained?(): void;
+  /** Of a socket that we have opened. */
   socketConnected?(): void;
-  /** The other end sends no more. Without it, the socket ends as soon as it has sent all. */
+  /** Of a socket that we have opened. One that was accepted ends as soon as it has sent all. */
   socketEnded?(): void;
   socketFailed?(error: Error): void;
   socketClosed(): void;
@@ -40,7 +41,12 @@ let reading: Attendant | undefined;
  * what `onread` would have set, found by its values. A Node that has it elsewhere reads as ever.
  */
 export function attend(socket: Socket, attendant: Attendant): void {
-  const attended = listen(socket, attendant);
+  const isAttended = ATTENDANT in socket;
+  const attended: Attended = Object.assign(socket, { [ATTENDANT]: attendant });
+  // Whoever did so before is relieved.
+  if (isAttended) return;
+  listen(attended);
+  attended.on("drain", onDrain);
   const handle = attended._handle;
   if (SLOTS === undefined || typeof handle?.useUserBuffer !== "function") {
     socket.on("data", onData);
@@ -58,7 +64,9 @@ export function attend(socket: Socket, attendant: Attendant): void {
 /** The same of a socket that we open, by what Node has for it. */
 export function connectTo({ host, port }: Address, attendant: Attendant): Socket {
   reading = attendant;
-  return listen(connect({ host, port, noDelay: true, onread: ON_READ }), attendant);
+  const socket = connect({ host, port, noDelay: true, onread: ON_READ });
+  listen(Object.assign(socket, { [ATTENDANT]: attendant }));
+  return socket.on("connect", onConnect).on("drain", onDrain).on("end", onEnd);
 }
 
 /** Tells when it is closed, whoever attends to it until then. */
@@ -67,23 +75,18 @@ export function count(socket: Socket, counter: Counter): void {
 }
 
 /** The functions are the same for all: one more for each event would be half a KiB of each. */
-function listen(socket: Socket, attendant: Attendant): Attended {
-  const attended: Attended = Object.assign(socket, { [ATTENDANT]: attendant });
+function listen(socket: Attended): void {
   socket.on("error", onError);
-  if (attended[COUNTER] === undefined) socket.on("close", onClose);
-  if (attendant.socketDrained !== undefined) socket.on("drain", onDrain);
-  if (attendant.socketConnected !== undefined) socket.on("connect", onConnect);
-  if (attendant.socketEnded !== undefined) socket.on("end", onEnd);
-  return attended;
+  if (socket[COUNTER] === undefined) socket.on("close", onClose);
 }
 
 const ON_READ = {
   buffer: () => (reading as Attendant).readBuffer(),
   /** Answers whether to read on. */
   callback(this: unknown, length: number, bytes: Uint8Array): boolean {
-    const attendant = (this as Attended)[ATTENDANT];
-    attendant.socketRead(bytes, length);
-    reading = attendant;
+    const attended = this as Attended;
+    attended[ATTENDANT].socketRead(bytes, length);
+    reading = attended[ATTENDANT];
     return true;
   },
 };

@@ -78,7 +78,7 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
   const shared = { clock, deadlines, seats, carriers, witness, mirrors, endless, ...routing };
   const streams = new StreamListener({ ...shared, counts });
   const plain = new Listener(shared);
-  const services = { clock, h1: plain, h2: streams, clients: new Clients() };
+  const services = { clock, deadlines, h1: plain, h2: streams, clients: new Clients() };
   const front = new Front(services);
   const tlsFront = new TlsFront({ ...services, tls: table.tls });
   return { table, hold, seats, drains, gossip, front, tlsFront, streams };

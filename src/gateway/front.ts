@@ -1,9 +1,10 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { Clients } from "./clients.ts";
-import { PREFACE, upgrade, upgradeFrame } from "./h2/upgrade.ts";
+import type { DeadlineQueue } from "./deadline_queue.ts";
+import { firstOf, PREFACE, SWITCHING, upgradeFrame } from "./h2/upgrade.ts";
 import { LIMITS } from "./limits.ts";
-import { Undecided } from "./undecided.ts";
+import { type Decide, Undecided } from "./undecided.ts";
 
 export interface Address {
   readonly host: string;
@@ -18,6 +19,7 @@ export interface Service {
 
 export interface FrontOptions {
   readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
   /** Of all fronts together. */
   readonly clients: Clients;
   readonly h1: Service;
@@ -32,10 +34,21 @@ export class Front {
   readonly #options: FrontOptions;
   readonly #server: Server;
   readonly #undecided: Undecided;
+  readonly #decide: Decide = (bytes, socket) => {
+    const { h1, h2 } = this.#options;
+    const known = Math.min(bytes.length, TELLING_BYTES);
+    if (bytes.compare(PREFACE, 0, known, 0, known) === 0) {
+      if (known < TELLING_BYTES) return undefined;
+      return () => h2.take(socket, bytes);
+    }
+    const request = upgradeFrame(bytes);
+    if (request === undefined) return () => h1.take(socket, bytes);
+    return () => this.#upgrade(socket, request);
+  };
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#undecided = new Undecided(options.clock);
+    this.#undecided = new Undecided(options.deadlines);
     this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket));
     this.#server.maxConnections = LIMITS.connectionsMax;
   }
@@ -59,18 +72,18 @@ export class Front {
 
   /** The first bytes decide; until they do, the connection is nobody's. */
   #take(socket: Socket): void {
-    const { h1, h2, clock, clients } = this.#options;
-    if (!clients.admit(socket)) return;
-    this.#undecided.read(socket, LIMITS.headMs, (bytes) => {
-      const known = Math.min(bytes.length, TELLING_BYTES);
-      if (bytes.compare(PREFACE, 0, known, 0, known) === 0) {
-        if (known < TELLING_BYTES) return undefined;
-        return () => h2.take(socket, bytes);
-      }
-      const request = upgradeFrame(bytes);
-      if (request === undefined) return () => h1.take(socket, bytes);
-      return () => upgrade(socket, request, { clock, done: (first) => h2.take(socket, first) });
+    if (this.#options.clients.admit(socket)) this.#undecided.read(socket, this.#decide);
+  }
+
+  /** Answers that it goes on in HTTP/2, and waits for how such a client begins. */
+  #upgrade(socket: Socket, request: Buffer): void {
+    const { h2 } = this.#options;
+    this.#undecided.read(socket, (bytes) => {
+      const first = firstOf(bytes, request);
+      if (first === undefined) return undefined;
+      return first === "bad" ? () => socket.destroy() : () => h2.take(socket, first);
     });
+    socket.write(SWITCHING);
   }
 }
 

@@ -1,50 +1,80 @@
 import type { Socket } from "node:net";
-import type { Clock } from "../base/clock.ts";
+import { type Attendant, attend } from "./attendant.ts";
+import { type DeadlineQueue, type Due, NOWHERE } from "./deadline_queue.ts";
+import { LIMITS } from "./limits.ts";
 
-/** Who looks at the first bytes, and says what is to become of the connection. */
-export type Decide = (bytes: Buffer) => (() => void) | undefined;
+/** Who looks at the first bytes, which are lent, and says what is to become of the connection. */
+export type Decide = (bytes: Buffer, socket: Socket) => (() => void) | undefined;
+
+const BUFFER_BYTES = 16 * 1024;
 
 /** Connections whose first bytes have not come, so that nobody serves them yet. */
 export class Undecided {
-  readonly #clock: Clock;
-  readonly #sockets = new Set<Socket>();
+  readonly deadlines: DeadlineQueue;
+  /** Of all of them in turn. */
+  readonly buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly newcomers = new Set<Newcomer>();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(deadlines: DeadlineQueue) {
+    this.deadlines = deadlines;
   }
 
   /**
-   * Shows `decide` all that has come, again whenever more has, until it answers with what to do,
-   * which is done when nobody here listens any more. After `ms` without, the connection is closed.
+   * Shows `decide` all that has come, again whenever more has, until it answers with what to do.
+   * Whoever is to serve the connection attends to it then. When it takes longer than a head may,
+   * the connection is closed.
    */
-  read(socket: Socket, ms: number, decide: Decide): void {
-    let all: Buffer | undefined;
-    const ignore = () => {};
-    const late = this.#clock.after(ms, () => socket.destroy());
-    const take = (bytes: Buffer) => {
-      all = all === undefined ? bytes : Buffer.concat([all, bytes]);
-      const act = decide(all);
-      if (act === undefined) return;
-      settle();
-      act();
-    };
-    const settle = () => {
-      late[Symbol.dispose]();
-      this.#sockets.delete(socket);
-      socket.off("data", take).off("error", ignore).off("close", settle);
-    };
-    this.#sockets.add(socket);
-    socket.on("data", take).on("error", ignore).on("close", settle);
+  read(socket: Socket, decide: Decide): void {
+    attend(socket, new Newcomer(this, socket, decide));
+    socket.resume();
   }
 
   /** They have said nothing, so there is nothing to finish. */
   destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const { socket } of this.newcomers) socket.destroy();
   }
 }
 
-/** For services of Node's own, which begin to read by themselves. */
-export function putBack(socket: Socket, bytes: Buffer): void {
-  socket.pause();
-  socket.unshift(bytes);
+/** One of them: small, as there is one for each connection. */
+class Newcomer implements Attendant, Due {
+  queuePlace = NOWHERE;
+  readonly socket: Socket;
+  readonly #undecided: Undecided;
+  readonly #decide: Decide;
+  #kept: Buffer | undefined;
+
+  constructor(undecided: Undecided, socket: Socket, decide: Decide) {
+    this.socket = socket;
+    this.#undecided = undecided;
+    this.#decide = decide;
+    undecided.newcomers.add(this);
+    undecided.deadlines.put(this, undecided.deadlines.now() + LIMITS.headMs);
+  }
+
+  readBuffer(): Buffer {
+    return this.#undecided.buffer;
+  }
+
+  socketRead(bytes: Uint8Array, length: number): void {
+    const piece = (bytes as Buffer).subarray(0, length);
+    const kept = this.#kept;
+    const all = kept === undefined ? piece : Buffer.concat([kept, piece]);
+    const act = this.#decide(all, this.socket);
+    if (act === undefined) {
+      this.#kept = kept === undefined ? Buffer.from(piece) : all;
+      return;
+    }
+    this.socketClosed();
+    act();
+  }
+
+  /** Or somebody else attends to it. */
+  socketClosed(): void {
+    this.#undecided.deadlines.remove(this);
+    this.#undecided.newcomers.delete(this);
+  }
+
+  due(): void {
+    this.socket.destroy();
+  }
 }

@@ -1,6 +1,3 @@
-import type { Socket } from "node:net";
-import type { Clock } from "../../base/clock.ts";
-import { LIMITS } from "../limits.ts";
 import {
   END_HEADERS,
   END_STREAM,
@@ -13,7 +10,9 @@ import {
 /** How a client of HTTP/2 begins (RFC 9113, 3.4). */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
-const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+/** The answer to who may go on in HTTP/2. */
+export const SWITCHING =
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
 
 /** Their case does not matter, and clients write it in these two ways. */
 const MARKS = [Buffer.from("HTTP2-Settings:"), Buffer.from("http2-settings:")];
@@ -73,41 +72,17 @@ function isKept(name: string, hasNamed: (name: string) => boolean): boolean {
 }
 
 /**
- * Answers that it goes on in HTTP/2, and puts the request behind what such a client begins with:
- * to whoever reads next, it is as if the client had sent it so. Calls with whether it worked out.
+ * What is read first of a connection that was upgraded, once it has come: the request stands behind
+ * what such a client begins with, as if it had been sent so.
  */
-export function upgrade(socket: Socket, request: Buffer, options: UpgradeOptions): void {
-  const { clock, done } = options;
-  let bytes = Buffer.alloc(0);
-  const late = clock.after(LIMITS.headMs, () => socket.destroy());
-  const ignore = () => {};
-  const settle = () => {
-    late[Symbol.dispose]();
-    socket.off("data", take).off("error", ignore).off("close", settle);
-  };
-  function take(piece: Buffer): void {
-    bytes = Buffer.concat([bytes, piece]);
-    const at = PREFACE.length;
-    if (bytes.length < at + FRAME_HEAD) return;
-    const end = at + FRAME_HEAD + bytes.readUIntBE(at, 3);
-    const isSettings = bytes[at + 3] === SETTINGS && end <= at + FRAME_HEAD + FRAME_BYTES_MAX;
-    if (!bytes.subarray(0, at).equals(PREFACE) || !isSettings) {
-      settle();
-      socket.destroy();
-      return;
-    }
-    if (bytes.length < end) return;
-    settle();
-    done(Buffer.concat([bytes.subarray(0, end), request, bytes.subarray(end)]));
-  }
-  socket.on("data", take).on("error", ignore).on("close", settle);
-  socket.write(SWITCHING);
-}
-
-export interface UpgradeOptions {
-  readonly clock: Clock;
-  /** The connection is one of HTTP/2 from its first byte on: this is what was said of that. */
-  readonly done: (first: Buffer) => void;
+export function firstOf(bytes: Buffer, request: Buffer): Buffer | "bad" | undefined {
+  const at = PREFACE.length;
+  if (bytes.length < at + FRAME_HEAD) return undefined;
+  const end = at + FRAME_HEAD + bytes.readUIntBE(at, 3);
+  const isSettings = bytes[at + 3] === SETTINGS && end <= at + FRAME_HEAD + FRAME_BYTES_MAX;
+  if (!bytes.subarray(0, at).equals(PREFACE) || !isSettings) return "bad";
+  if (bytes.length < end) return undefined;
+  return Buffer.concat([bytes.subarray(0, end), request, bytes.subarray(end)]);
 }
 
 /** The only stream that a client may open with this number (RFC 7540, 3.2), ended by its head. */

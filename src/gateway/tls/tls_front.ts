@@ -6,7 +6,7 @@ import {
 } from "node:tls";
 import { type Address, type FrontOptions, listenOn } from "../front.ts";
 import { LIMITS } from "../limits.ts";
-import { putBack, Undecided } from "../undecided.ts";
+import { Undecided } from "../undecided.ts";
 import { readClientHello } from "./client_hello.ts";
 import type { TlsTable } from "./tls_table.ts";
 
@@ -30,7 +30,7 @@ export class TlsFront {
 
   constructor(options: TlsFrontOptions) {
     this.#options = options;
-    this.#undecided = new Undecided(options.clock);
+    this.#undecided = new Undecided(options.deadlines);
     const { tls, h1, h2 } = options;
     this.#tls = createTlsServer({
       minVersion: "TLSv1.2",
@@ -43,7 +43,7 @@ export class TlsFront {
     this.#tls.on("secureConnection", (socket: TLSSocket) => {
       if (socket.alpnProtocol === "h2") h2.take(socket);
       else
-        this.#undecided.read(socket, LIMITS.headMs, (bytes) => {
+        this.#undecided.read(socket, (bytes) => {
           return () => h1.take(socket, bytes);
         });
     });
@@ -95,13 +95,14 @@ export class TlsFront {
   /** Node picks the certificate before it knows the protocol, so we read that ahead. */
   #sniff(socket: Socket): void {
     const { tls } = this.#options;
-    this.#undecided.read(socket, LIMITS.headMs, (bytes) => {
+    this.#undecided.read(socket, (bytes) => {
       const hello = readClientHello(bytes);
       if (hello === undefined) return undefined;
       const isProof = hello !== "unknown" && hello.protocols.includes(PROOF);
       const isOurs = isProof && tls.alpnContextFor(hello.host ?? "") !== undefined;
       return () => {
-        putBack(socket, bytes);
+        socket.pause();
+        socket.unshift(Buffer.from(bytes));
         this.#begin(isOurs ? this.#proof : this.#tls, socket);
       };
     });
