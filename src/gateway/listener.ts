@@ -38,11 +38,10 @@ export class Listener {
     };
   }
 
-  /** A connection, and what was read of it already. */
+  /** A connection that is being read, and what was read of it already. */
   take(socket: Socket, first: Buffer = NOTHING): void {
     const isTls = "encrypted" in socket && socket.encrypted === true;
     this.#clients.add(new Client(this.#parts, { socket, isTls, first }));
-    socket.resume();
   }
 
   /**

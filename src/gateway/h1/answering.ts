@@ -91,7 +91,9 @@ export class Answering {
     if (this.#text === "") return this.#isFree;
     const text = this.#text;
     this.#text = "";
-    this.#isFree = this.#socket.write(text, "latin1");
+    // What waits already is told of by the write that is last.
+    if (this.#isFree) this.#isFree = this.#socket.write(text, "latin1");
+    else this.#socket.write(text, "latin1", this.#taken);
     return this.#isFree;
   }
 

@@ -214,19 +214,10 @@ test("an answer that waits for its client is not touched by others meanwhile", a
 });
 
 test("a client that takes nothing is waited for, however small the pieces are", async () => {
-  const { promise, resolve } = Promise.withResolvers<Socket>();
-  const server = createServer(resolve);
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const client = connect((server.address() as AddressInfo).port, "127.0.0.1").pause();
-  const socket = await promise;
-  cleanup.defer(() => {
-    socket.destroy();
-    client.destroy();
-    server.close();
-  });
+  const { socket } = await pair();
   const writer = { more() {}, whole() {}, cut() {} };
   const answering = new Answering(socket, new DateLine(systemClock), writer);
-  const { answer, asking } = readBoth();
+  const { answer, asking } = readBoth("Content-Length: 100000000");
   answering.begin(answer, asking, { revision: "r", isLast: false, onAnswer: undefined });
   const piece = Buffer.alloc(4_000);
   for (let count = 0; count < 20_000; count += 1) {
@@ -237,8 +228,50 @@ test("a client that takes nothing is waited for, however small the pieces are", 
   assert(writableLength < 1e6, `${writableLength} bytes wait for it`);
 });
 
+test("whoever waits for the client is told when it has taken all, whatever came last", async () => {
+  const { socket, client } = await pair();
+  let waits = 0;
+  let told = 0;
+  const more = () => {
+    told += 1;
+  };
+  const answering = new Answering(socket, new DateLine(systemClock), {
+    more,
+    whole() {},
+    cut() {},
+  });
+  const { answer, asking } = readBoth("Transfer-Encoding: chunked");
+  answering.begin(answer, asking, { revision: "r", isLast: false, onAnswer: undefined });
+  // More than is copied, and less than makes a socket say that it is full.
+  const piece = Buffer.alloc(5_000);
+  while (waits < 20) {
+    const isFree = answering.body(piece, 0, piece.length, false);
+    answering.flush();
+    if (isFree) continue;
+    waits += 1;
+    client.resume();
+    await until(`it is told for the ${waits}th time`, () => told >= waits);
+    client.pause();
+  }
+});
+
+/** Two ends of a connection, and nobody reads at that of the client. */
+async function pair(): Promise<{ readonly socket: Socket; readonly client: Socket }> {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const server = createServer(resolve);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1").pause();
+  const socket = await promise;
+  cleanup.defer(() => {
+    socket.destroy();
+    client.destroy();
+    server.close();
+  });
+  return { socket, client };
+}
+
 /** A request, and the head of a long answer to it. */
-function readBoth(): { readonly answer: H1Answer; readonly asking: Asking } {
+function readBoth(framing: string): { readonly answer: H1Answer; readonly asking: Asking } {
   const parts = { head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) };
   const request = Buffer.from("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
   parts.head.readRequest(request, 0, request.length);
@@ -246,7 +279,7 @@ function readBoth(): { readonly answer: H1Answer; readonly asking: Asking } {
   assert(!isProblem(asking));
   const head = new Head(LIMITS);
   const facts = new Facts();
-  const said = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+  const said = Buffer.from(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
   head.readAnswer(said, 0, said.length);
   facts.read(head, false);
   const rawHeaders = () => head.rawHeaders();
