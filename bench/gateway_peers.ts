@@ -92,10 +92,46 @@ async function startHaproxy(ports: readonly number[]): Promise<Peer> {
   const servers = ports.map((at, i) => {
     return `server s${i} 127.0.0.1:${at} weight ${i === 0 ? 90 : 10}`;
   });
-  const config = (port: number) => `
+  const config = (port: number) => `${haproxyOn(port, "maxconn 8000")}
+  default_backend shop
+backend shop
+  balance roundrobin
+  ${HAPROXY_HEADERS}
+  ${servers.join("\n  ")}
+`;
+  return await run("haproxy", config, (_, file) => ["-db", "-f", file]);
+}
+
+/** So many hosts, each with an instance of its own, to which connections are kept. */
+export async function startHaproxyTable(
+  names: readonly string[],
+  ports: readonly number[],
+): Promise<Peer> {
+  // It closes idle connections when it has many of what it may have, which is more than we have.
+  const most = "maxconn 9000\n  tune.pool-high-fd-ratio 95\n  tune.pool-low-fd-ratio 94";
+  const backends = names.map((_, at) => {
+    const server = `server s 127.0.0.1:${ports[at % ports.length]} pool-purge-delay 600s`;
+    return `backend b${at}\n  ${HAPROXY_HEADERS}\n  ${server}\n`;
+  });
+  const config = (port: number, home: string) => {
+    writeFileSync(join(home, "map"), names.map((name, at) => `${name} b${at}\n`).join(""));
+    return `${haproxyOn(port, most)}
+  use_backend %[req.hdr(host),lower,map_str(${home}/map)]
+${backends.join("")}`;
+  };
+  return await run("haproxy", config, (_, file) => ["-db", "-f", file]);
+}
+
+const HAPROXY_HEADERS = `
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+  http-request set-header Forwarded for=%[src];host=%[req.hdr(Host)];proto=http`.trim();
+
+function haproxyOn(port: number, settings: string): string {
+  return `
 global
   nbthread 1
-  maxconn 8000
+  ${settings}
 defaults
   mode http
   timeout connect 3s
@@ -105,16 +141,7 @@ defaults
   http-reuse always
 frontend shop
   bind 127.0.0.1:${port}
-  http-response set-header Varve-Revision r-0
-  default_backend shop
-backend shop
-  balance roundrobin
-  http-request set-header X-Forwarded-Proto http
-  http-request set-header X-Forwarded-Host %[req.hdr(Host)]
-  http-request set-header Forwarded for=%[src];host=%[req.hdr(Host)];proto=http
-  ${servers.join("\n  ")}
-`;
-  return await run("haproxy", config, (_, file) => ["-db", "-f", file]);
+  http-response set-header Varve-Revision r-0`;
 }
 
 async function startCaddy(ports: readonly number[]): Promise<Peer> {

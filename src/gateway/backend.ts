@@ -1,3 +1,4 @@
+import type { Pool } from "./h1/pools.ts";
 import { LoadMeter } from "./load.ts";
 import type { OutcomeMeter } from "./outcomes.ts";
 import type { BackendLimits, EndpointSpec, FrozenSpec } from "./route_table.ts";
@@ -52,6 +53,8 @@ export interface Endpoint {
   /** How often in a row it was found down: each pause is longer than the one before. */
   downs: number;
   isDraining: boolean;
+  /** Its connections of HTTP/1.1, for who keeps them: to look them up would be dearer. */
+  pool: Pool | undefined;
   /** It was thawed for a request, and control has not said since that it is awake. */
   isWoken: boolean;
   /** How long the thawing took, where it was done here. */
@@ -65,19 +68,21 @@ export interface Waiter {
   refuse(why: "full" | "gone"): void;
 }
 
-export function makeBackend(id: string, limits: BackendLimits): Backend {
+/** `told` gets its meter while there is something to tell of it. */
+export function makeBackend(id: string, limits: BackendLimits, told: LoadMeter[] = []): Backend {
   const revision = id.slice(id.lastIndexOf("/") + 1);
   const queue = new WaitList<Waiter>();
   const protocol = "http1" as const;
   const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
   const frozen: readonly FrozenSpec[] = [];
-  const meters = { load: new LoadMeter(), tally: makeTally(), outcomes: undefined, comparers: 0 };
+  const load = new LoadMeter(id, told);
+  const meters = { load, tally: makeTally(), outcomes: undefined, comparers: 0 };
   return { id, revision, limits, ...state, frozen, ...meters, queue };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
   const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
-  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false };
+  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false, pool: undefined };
   const waking = { isWoken: false, wokenMs: undefined };
   return { name, host, port, backend, ...state, ...counts, ...waking };
 }

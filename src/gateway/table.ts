@@ -12,6 +12,7 @@ import { makeFrontCounts } from "./front_counts.ts";
 import { Guard } from "./guard.ts";
 import { HostMap } from "./host_map.ts";
 import { KeySets } from "./key_sets.ts";
+import type { LoadMeter } from "./load.ts";
 import { Orders } from "./order.ts";
 import { OutcomeMeter } from "./outcomes.ts";
 import type { Change } from "./protocol.ts";
@@ -75,6 +76,8 @@ export class Table {
   readonly #options: TableOptions;
   readonly #rules = new HostMap<Rule>();
   readonly #backends = new Map<string, Backend>();
+  /** Where there is something to tell of. */
+  readonly #told: LoadMeter[] = [];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #backendSpecs = new Map<string, BackendSpec>();
   readonly #compared = new Set<Backend>();
@@ -151,7 +154,13 @@ export class Table {
 
   /** What there was to do since the last time of asking. */
   takeLoads(nowMs: number): readonly Load[] {
-    return [...this.#backends.values()].flatMap((backend) => loadOf(backend, nowMs));
+    const told = this.#told.splice(0);
+    const loads = told.flatMap((meter) => {
+      const backend = this.#backends.get(meter.backend);
+      return backend === undefined || backend.load !== meter ? [] : loadOf(backend, nowMs);
+    });
+    for (const meter of told) if (meter.stays()) this.#told.push(meter);
+    return loads;
   }
 
   /** The same of those that a route has compared: it is waited for. */
@@ -213,7 +222,7 @@ export class Table {
   putBackend(spec: BackendSpec): void {
     const problem = problemOfBackend(spec);
     assert(problem === undefined, `backend "${spec.id}": ${problem}`);
-    const backend = this.#backends.get(spec.id) ?? makeBackend(spec.id, spec.limits);
+    const backend = this.#backends.get(spec.id) ?? makeBackend(spec.id, spec.limits, this.#told);
     this.#backends.set(spec.id, backend);
     this.#backendSpecs.set(spec.id, spec);
     backend.limits = spec.limits;
@@ -337,7 +346,7 @@ export class Table {
 
 function loadOf({ id, load, outcomes: meter }: Backend, nowMs: number): readonly Load[] {
   const outcomes = meter?.take();
-  const taken = load.take(id, nowMs);
+  const taken = load.take(nowMs);
   if (taken === undefined && (outcomes?.ended ?? 0) === 0) return [];
   return [{ backend: id, busyMs: 0, requests: 0, ...taken, ...(outcomes && { outcomes }) }];
 }

@@ -62,6 +62,7 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
   /** What has come of a head that is not whole. */
   #kept: Buffer | undefined;
   #isConnected = false;
+  #isUsed = false;
   #isReused = false;
   #isAnswered = false;
   #isBodyTaken = false;
@@ -106,7 +107,8 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
 
   /** Sends the head of a request; its body follows by `send`. */
   start(outgoing: Outgoing, journey: Journey): void {
-    this.#isReused = this.#outgoing !== undefined;
+    this.#isReused = this.#isUsed;
+    this.#isUsed = true;
     this.#journey = journey;
     this.#outgoing = outgoing;
     this.#isAnswered = false;
@@ -322,6 +324,8 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     const journey = this.#journey;
     if (journey === undefined) return;
     this.#journey = undefined;
+    // What an idle connection still knew of it would grow old, and be garbage of the dear kind.
+    this.#outgoing = undefined;
     journey.flush();
     journey.over("answered", undefined);
     this.#buffer?.end(!this.#isPaused);

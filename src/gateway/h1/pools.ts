@@ -7,7 +7,8 @@ import { Channel, type ChannelOptions, makeShared } from "./channel.ts";
 /** How often connections are looked over for those that are idle for long. */
 const SWEEP_MS = 500;
 
-interface Pool {
+/** The connections to one instance. */
+export interface Pool {
   /** The one that was used last is at the end, and is used next. */
   readonly idle: Channel[];
   readonly options: ChannelOptions;
@@ -18,7 +19,7 @@ interface Pool {
 export class Pools implements Carriers {
   readonly #clock: Clock;
   readonly #shared = makeShared();
-  readonly #pools = new Map<Endpoint, Pool>();
+  readonly #pools = new Set<Pool>();
   #sweep: Disposable | undefined;
 
   constructor(clock: Clock) {
@@ -26,7 +27,7 @@ export class Pools implements Carriers {
   }
 
   open(endpoint: Endpoint, outgoing: Outgoing, journey: Journey, isFresh: boolean): Carrier {
-    const pool = this.#pools.get(endpoint) ?? this.#make(endpoint);
+    const pool = endpoint.pool ?? this.#make(endpoint);
     const kept = isFresh ? undefined : pool.idle.pop();
     const channel = kept ?? new Channel(pool.options);
     channel.start(outgoing, journey);
@@ -39,9 +40,10 @@ export class Pools implements Carriers {
    * the others are as old.
    */
   drop(endpoint: Endpoint): void {
-    const pool = this.#pools.get(endpoint);
+    const { pool } = endpoint;
     if (pool === undefined) return;
-    this.#pools.delete(endpoint);
+    endpoint.pool = undefined;
+    this.#pools.delete(pool);
     pool.isDropped = true;
     for (const channel of pool.idle.splice(0)) channel.destroy();
   }
@@ -58,7 +60,8 @@ export class Pools implements Carriers {
       },
     };
     const pool: Pool = { idle, options, isDropped: false };
-    this.#pools.set(endpoint, pool);
+    endpoint.pool = pool;
+    this.#pools.add(pool);
     return pool;
   }
 
@@ -76,7 +79,7 @@ export class Pools implements Carriers {
     this.#sweep = undefined;
     const oldest = this.#clock.elapsed() - LIMITS.poolIdleMs;
     let isAny = false;
-    for (const { idle } of this.#pools.values()) {
+    for (const { idle } of this.#pools) {
       let old = 0;
       while (old < idle.length && (idle[old] as Channel).idleSince < oldest) old += 1;
       for (const channel of idle.splice(0, old)) channel.destroy();
