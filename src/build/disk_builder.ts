@@ -8,6 +8,7 @@ import type { Log } from "../base/log.ts";
 import { TREE_LIMITS, type TreeLimits } from "../base/safe_tree.ts";
 import type { ImageStore, Registry } from "../oci/oci.ts";
 import type { Builder, BuildRequest, BuildState, StepsRequest } from "./build.ts";
+import { BuildCaches, type CacheLimits } from "./build_caches.ts";
 import { BuildError, failureOf } from "./build_error.ts";
 import { BuildRecords, isEnded } from "./build_record.ts";
 import type { Containers } from "./containers.ts";
@@ -65,6 +66,7 @@ export class DiskBuilder implements Builder {
   readonly #options: DiskBuilderOptions;
   readonly #home: string;
   readonly #records: BuildRecords;
+  readonly #caches: BuildCaches;
   readonly #states = new Map<string, BuildState>();
   readonly #builds = new Map<string, Build>();
   readonly #forgetting = new Map<string, Promise<void>>();
@@ -77,6 +79,7 @@ export class DiskBuilder implements Builder {
     this.#options = options;
     this.#home = resolve(options.home);
     this.#records = new BuildRecords(join(this.#home, "builds"));
+    this.#caches = new BuildCaches({ home: this.#home, clock: options.clock });
   }
 
   async start(): Promise<void> {
@@ -146,6 +149,11 @@ export class DiskBuilder implements Builder {
     this.#forgetting.set(id, gone);
     this.#tell(id);
     await gone;
+  }
+
+  /** Removes what builds have fetched and need no longer, and answers with its bytes. */
+  async collectCaches(limits: CacheLimits): Promise<number> {
+    return await this.#caches.collect(limits);
   }
 
   watch(listener: (id: string) => void): Disposable {
@@ -262,10 +270,11 @@ export class DiskBuilder implements Builder {
   #workOf(build: Build): Work {
     const { clock, toolPath, environment = {} } = this.#options;
     const { log, aborting, request } = build;
+    const root = join(this.#home, "work", this.#records.nameOf(request.id));
     return new Work({
       ...{ clock, toolPath, environment, log, signal: aborting.signal },
-      root: join(this.#home, "work", this.#records.nameOf(request.id)),
-      cache: join(this.#home, "cache"),
+      root,
+      cache: (name) => this.#caches.use(name, root),
       onStep: (step) => this.#update(build, { step }),
       onLogFailure: (thrown) => aborting.abort(failureOf(thrown, "log")),
     });
@@ -274,6 +283,7 @@ export class DiskBuilder implements Builder {
   async #clean(work: Work, id: string): Promise<void> {
     try {
       await endProcesses(work.at(), this.#options.clock);
+      this.#caches.release(work.at());
       await work.end();
     } catch (err) {
       this.#options.log.error({ build: id, err }, "what a build left behind cannot be removed");

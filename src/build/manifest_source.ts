@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { addressOf } from "../api/source.ts";
 import { ArchiveError } from "../base/archive.ts";
+import type { Clock } from "../base/clock.ts";
 import { SafeTree } from "../base/safe_tree.ts";
 import { t, type Value } from "../base/schema.ts";
 import { read } from "../base/schema_reading.ts";
 import type { ArchiveDeps } from "./archive_source.ts";
 import { download, shownUrl } from "./archive_source.ts";
 import type { ManifestSource } from "./build.ts";
+import { MANIFEST_FILES, touch } from "./build_caches.ts";
 import { BuildError } from "./build_error.ts";
 import type { Work } from "./work.ts";
 
@@ -34,6 +36,10 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   mode: "mode",
 };
 
+interface ManifestDeps extends ArchiveDeps {
+  readonly clock: Clock;
+}
+
 const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 const FILE_MODE = 0o644;
 
@@ -44,7 +50,7 @@ const FILE_MODE = 0o644;
 export async function fetchManifest(
   { url }: ManifestSource,
   work: Work,
-  { http, limits }: ArchiveDeps,
+  { http, clock, limits }: ManifestDeps,
 ): Promise<string> {
   work.say(`fetching ${shownUrl(url)}`);
   const path = work.at("manifest");
@@ -55,9 +61,11 @@ export async function fetchManifest(
   const tree = new SafeTree({ root, limits, links: "refuse" });
   let fetched = 0;
   const files = readFiles(bytes.toString(), url);
+  const cache = work.cache(MANIFEST_FILES);
+  const getting = { work, http, clock, cache, bytesMax: limits.bytesMax };
   for (const [name, file] of files) {
     work.signal.throwIfAborted();
-    const found = await fileOf(file, { work, http, bytesMax: limits.bytesMax });
+    const found = await fileOf(file, getting);
     fetched += found.isNew ? 1 : 0;
     const entry = { path: name, type: "file", target: "", mode: file.mode ?? FILE_MODE } as const;
     const { size } = await stat(found.path);
@@ -100,32 +108,33 @@ function spelt(value: unknown): unknown {
   return Object.fromEntries(files);
 }
 
-interface Getting extends Pick<ArchiveDeps, "http"> {
+interface Getting extends Pick<ManifestDeps, "http" | "clock"> {
   readonly work: Work;
+  /** Where files are kept for the next builds. */
+  readonly cache: string;
   readonly bytesMax: number;
 }
 
 /** A file with the checksum that the manifest wants: from the cache, or else fetched. */
-async function fileOf(file: File, { work, http, bytesMax }: Getting) {
+async function fileOf(file: File, { work, http, clock, cache, bytesMax }: Getting) {
   const { sourceUrl, sha1Sum, sha256Sum } = file;
   const [algorithm, wanted] = sha256Sum === undefined ? ["sha1", sha1Sum] : ["sha256", sha256Sum];
   const sum = wanted?.toLowerCase();
   const isSum = sum !== undefined && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sum);
   if (!isSum) throw refused(sourceUrl, "its manifest gives no sha1Sum or sha256Sum for it");
-  const cache = work.cache("manifest-files");
   const kept = join(cache, `${algorithm}-${sum}`);
-  if (existsSync(kept)) return { path: kept, isNew: false };
+  if (touch(kept, clock)) return { path: kept, isNew: false };
   const path = work.at("file");
   await download(http, addressOf(sourceUrl), { work, path, bytesMax });
   const hash = createHash(algorithm ?? "sha1");
   await pipeline(createReadStream(path), hash, { signal: work.signal });
   const is = hash.digest("hex");
   if (is !== sum) throw refused(sourceUrl, `its ${algorithm} is ${is}, and ${sum} is wanted`);
-  await mkdir(cache, { recursive: true });
   // Others may be about to keep the same file.
   const aside = `${kept}.${work.at().replaceAll(/[^\w]/g, "").slice(-40)}`;
   await copyFile(path, aside);
   await rename(aside, kept);
+  touch(kept, clock);
   await rm(path);
   return { path: kept, isNew: true };
 }

@@ -11,8 +11,8 @@ import { runStep } from "./step.ts";
 export interface WorkOptions {
   /** The directory of this one build. It is made, and goes with it. */
   readonly root: string;
-  /** Caches that builds share. */
-  readonly cache: string;
+  /** The directory of a cache that builds share, kept until this one ends. */
+  readonly cache: (name: string) => string;
   /** Where to look for tools, after the directory of this Node. */
   readonly toolPath: string;
   /** Of every process, besides what we set ourselves: proxies, certificates. */
@@ -60,7 +60,7 @@ export class Work {
 
   /** A cache that builds share, of this name. */
   cache(name: string): string {
-    return join(this.#options.cache, name);
+    return this.#options.cache(name);
   }
 
   /** A path in the directory of this build. */
@@ -71,7 +71,6 @@ export class Work {
   async begin(): Promise<void> {
     await removeTree(this.#options.root);
     for (const name of ["home", "tmp"]) await mkdir(this.at(name), { recursive: true });
-    await mkdir(this.#options.cache, { recursive: true });
   }
 
   /** Says what is being done from now on. */

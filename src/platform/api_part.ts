@@ -39,7 +39,7 @@ export interface ApiPartDeps {
   readonly verify: Verify;
   readonly gateway: Fleet;
   readonly autoscaler: Autoscaler;
-  readonly housekeeping: Pick<Housekeeping, "freedBytes">;
+  readonly housekeeping: Pick<Housekeeping, "freedBytes" | "freedCacheBytes">;
   readonly log: Log;
 }
 

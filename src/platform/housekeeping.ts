@@ -2,6 +2,7 @@ import { EVENT, type Event } from "../api/event.ts";
 import { REVISION } from "../api/revision.ts";
 import { type Clock, every } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { DiskBuilder } from "../build/disk_builder.ts";
 import type { Cache, Client } from "../client/client.ts";
 import type { ImageStore } from "../oci/oci.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -13,6 +14,7 @@ export interface HousekeepingDeps {
   readonly store: Store;
   readonly runtime: Pick<Runtime, "collect" | "list">;
   readonly images: Pick<ImageStore, "collect">;
+  readonly builder: Pick<DiskBuilder, "collectCaches">;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -24,6 +26,8 @@ const EVERY_MS = 60_000;
 const IMAGES_EVERY_MS = 10 * 60_000;
 /** What was stored or asked for within this stays: somebody may be at work with it. */
 const IMAGES_IDLE_MS = 3_600_000;
+/** What builds have fetched can be fetched again, so a month's use is worth more than the room. */
+const CACHES = { idleMs: 30 * 24 * 3_600_000, bytesMax: 5 * 1024 ** 3 };
 /** As long as Kubernetes keeps Events. */
 const EVENTS_MS = 3_600_000;
 /** So many are kept at most, the newest; who makes more has long read the oldest. */
@@ -33,13 +37,14 @@ const CHANGES_KEPT = 20_000;
 
 /**
  * Throws away what is too old to be asked for: Events, changes of the store, images and sources
- * that nothing has any more, and what runtimes have made ready of such images.
+ * that nothing has any more, what runtimes have made ready of such images, and what builds fetched.
  */
 export class Housekeeping implements Part {
   readonly #deps: HousekeepingDeps;
   readonly #timers = new DisposableStack();
   #collecting: Promise<void> = Promise.resolve();
   #freedBytes = 0;
+  #freedCacheBytes = 0;
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
@@ -48,12 +53,17 @@ export class Housekeeping implements Part {
   async start(): Promise<void> {
     const { clock } = this.#deps;
     this.#timers.use(every(clock, EVERY_MS, () => this.#clean()));
-    this.#timers.use(every(clock, IMAGES_EVERY_MS, () => this.#collectImages()));
+    this.#timers.use(every(clock, IMAGES_EVERY_MS, () => this.#collect()));
   }
 
   /** How much of images and sources was thrown away in this life. */
   get freedBytes(): number {
     return this.#freedBytes;
+  }
+
+  /** How much of what builds have fetched was. */
+  get freedCacheBytes(): number {
+    return this.#freedCacheBytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,8 +82,8 @@ export class Housekeeping implements Part {
     }
   }
 
-  async #collectImages(): Promise<void> {
-    this.#collecting = this.#removeImages();
+  async #collect(): Promise<void> {
+    this.#collecting = this.#removeImages().then(() => this.#removeCaches());
     await this.#collecting;
   }
 
@@ -89,6 +99,17 @@ export class Housekeeping implements Part {
       if (bytes > 0) log.info({ bytes }, "removed images and sources that nothing has any more");
     } catch (thrown) {
       log.warn({ err: thrown }, "could not remove images: will try again");
+    }
+  }
+
+  async #removeCaches(): Promise<void> {
+    const { builder, log } = this.#deps;
+    try {
+      const bytes = await builder.collectCaches(CACHES);
+      this.#freedCacheBytes += bytes;
+      if (bytes > 0) log.info({ bytes }, "removed what builds had fetched, and need no longer");
+    } catch (thrown) {
+      log.warn({ err: thrown }, "could not remove caches of builds: will try again");
     }
   }
 }

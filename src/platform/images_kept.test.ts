@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -11,6 +11,7 @@ import { REVISION } from "../api/revision.ts";
 import { SERVICE, type Service } from "../api/service.ts";
 import { systemChance } from "../base/chance.ts";
 import { type Clock, systemClock, timestampOf } from "../base/clock.ts";
+import { HttpClient } from "../base/http_client.ts";
 import { silentLog } from "../base/log.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
 import { KubernetesClient } from "../client/kubernetes.ts";
@@ -90,6 +91,19 @@ test("a Revision keeps its image over many deploys, and a template its source", 
   await remove("many");
 });
 
+test("what builds have fetched goes a month after its last use, and is counted", async () => {
+  const cache = join(home, "builds/cache/npm");
+  mkdirSync(cache, { recursive: true });
+  writeFileSync(join(cache, "file"), "x".repeat(1234));
+  const bytes = async () => await counter("varve_build_caches_freed_bytes_total");
+  const before = await bytes();
+  await tidy();
+  assert.deepEqual([existsSync(cache), (await bytes()) - before], [true, 0]);
+  aheadMs += 30 * 24 * 3_600_000;
+  await tidy();
+  assert.deepEqual([existsSync(cache), (await bytes()) - before], [false, 1234]);
+});
+
 /** Hours later, once images have been looked after. */
 async function tidy(): Promise<void> {
   aheadMs += 2 * 3_600_000;
@@ -136,6 +150,17 @@ async function upload(says: string): Promise<string> {
   const signal = new AbortController().signal;
   await client.upload({ namespace: "default", digest }, Readable.from([tar]), { signal });
   return `upload:${digest}`;
+}
+
+/** What Prometheus would be told. */
+async function counter(name: string): Promise<number> {
+  const { server, token = "", authority } = await readKubeconfig(join(home, "kubeconfig"));
+  await using http = new HttpClient(authority === undefined ? {} : { ca: [authority] });
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await http.send({ method: "GET", url: `${server}/metrics`, headers });
+  const [, value] = new RegExp(`^${name} (\\d+)$`, "m").exec(await answer.text()) ?? [];
+  assert(value !== undefined, `there is no ${name}`);
+  return Number(value);
 }
 
 function blobs(): ReadonlySet<string> {

@@ -77,7 +77,7 @@ export async function startPlatform(config: Config, deps: PlatformDeps): Promise
   );
   const sampler = new UsageSampler({ runtime, home: home.path, ...shared });
   const autoscaler = new Autoscaler({ ...deps, ...drivers, freeMemory });
-  const housekeeping = new Housekeeping({ store, runtime, images, ...shared });
+  const housekeeping = new Housekeeping({ store, ...drivers, ...shared });
   const api = new ApiPart({
     ...{ autoscaler, housekeeping, log: deps.log },
     ...{ config, home, credentials, context, gateway, doors },

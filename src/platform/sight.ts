@@ -11,7 +11,7 @@ import { VERSION } from "./version.ts";
 export interface SightDeps {
   readonly gateway: Fleet;
   readonly autoscaler: Autoscaler;
-  readonly housekeeping: Pick<Housekeeping, "freedBytes">;
+  readonly housekeeping: Pick<Housekeeping, "freedBytes" | "freedCacheBytes">;
   readonly context: Pick<ServerContext, "kinds" | "store">;
 }
 
@@ -27,7 +27,7 @@ export function sightOf(deps: SightDeps): Sight {
         ...processFamilies(utilization),
         ...storeFamilies(context),
         ...scalingFamilies(autoscaler),
-        imagesFamily(housekeeping),
+        ...freedFamilies(housekeeping),
       ];
       return [...(await gateway.metrics()), ...own];
     },
@@ -73,12 +73,20 @@ function storeFamilies({ kinds, store }: SightDeps["context"]): readonly Family[
   return [{ name: "varve_objects", help, type: "gauge", samples }];
 }
 
-function imagesFamily({ freedBytes }: SightDeps["housekeeping"]): Family {
-  const help = "Bytes of images and sources that were removed, as nothing had them any more.";
-  return {
-    name: "varve_images_freed_bytes_total",
-    help,
-    type: "counter",
-    samples: [{ value: freedBytes }],
+function freedFamilies(freed: SightDeps["housekeeping"]): readonly Family[] {
+  const counter = (name: string, help: string, value: number): Family => {
+    return { name, help, type: "counter", samples: [{ value }] };
   };
+  return [
+    counter(
+      "varve_images_freed_bytes_total",
+      "Bytes of images and sources that were removed, as nothing had them any more.",
+      freed.freedBytes,
+    ),
+    counter(
+      "varve_build_caches_freed_bytes_total",
+      "Bytes that builds had fetched and that were removed, as too old or too much.",
+      freed.freedCacheBytes,
+    ),
+  ];
 }
