@@ -24,7 +24,7 @@ const WARM = 40_000;
 const PACE = 1_000;
 const SERVICES = 10_000;
 const FEW = 10;
-const TABLE_ROUNDS = 5;
+const TABLE_ROUNDS = 9;
 const CHANGES = 200;
 const HOSTS = "s-#.default.localhost";
 

@@ -1,5 +1,4 @@
 import { connect, type OnReadOpts, Socket } from "node:net";
-import type { Address } from "./front.ts";
 
 /** Who serves a connection: gets what is read, and is told of what happens to it. */
 export interface Attendant {
@@ -62,7 +61,10 @@ export function attend(socket: Socket, attendant: Attendant): void {
 }
 
 /** The same of a socket that we open, by what Node has for it. */
-export function connectTo({ host, port }: Address, attendant: Attendant): Socket {
+export function connectTo(
+  { host, port }: { readonly host: string; readonly port: number },
+  attendant: Attendant,
+): Socket {
   reading = attendant;
   const socket = connect({ host, port, noDelay: true, onread: ON_READ });
   listen(Object.assign(socket, { [ATTENDANT]: attendant }));

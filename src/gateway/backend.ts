@@ -1,11 +1,13 @@
-import type { Pool } from "./h1/pools.ts";
-import { LoadMeter } from "./load.ts";
+import type { Channel } from "./h1/channel.ts";
 import type { OutcomeMeter } from "./outcomes.ts";
 import type { BackendLimits, EndpointSpec, FrozenSpec } from "./route_table.ts";
 import { makeTally, type Tally } from "./tally.ts";
 import { WaitList } from "./wait_list.ts";
 
-/** One revision, as the hot side reads it. It lives on over all its updates. */
+/**
+ * One revision, as the hot side reads it. It lives on over all its updates. A request to one of
+ * very many finds nothing of it in a cache, so its parts are few, and each is made in one piece.
+ */
 export interface Backend {
   readonly id: string;
   /** The name without the namespace, as clients are told it. */
@@ -23,8 +25,10 @@ export interface Backend {
   next: number;
   /** Routes that may lead here. */
   uses: number;
-  readonly load: LoadMeter;
   readonly tally: Tally;
+  /** Those of a table that there is something to tell of, and whether this is among them. */
+  readonly told: Backend[];
+  isTold: boolean;
   /** While routes have it compared. */
   outcomes: OutcomeMeter | undefined;
   /** How many routes do. */
@@ -53,8 +57,8 @@ export interface Endpoint {
   /** How often in a row it was found down: each pause is longer than the one before. */
   downs: number;
   isDraining: boolean;
-  /** Its connections of HTTP/1.1, for who keeps them: to look them up would be dearer. */
-  pool: Pool | undefined;
+  /** Its idle connections of HTTP/1.1, for who keeps them: to look them up would be dearer. */
+  pool: Channel[] | undefined;
   /** It was thawed for a request, and control has not said since that it is awake. */
   isWoken: boolean;
   /** How long the thawing took, where it was done here. */
@@ -68,28 +72,53 @@ export interface Waiter {
   refuse(why: "full" | "gone"): void;
 }
 
-/** `told` gets its meter while there is something to tell of it. */
-export function makeBackend(id: string, limits: BackendLimits, told: LoadMeter[] = []): Backend {
-  const revision = id.slice(id.lastIndexOf("/") + 1);
-  const queue = new WaitList<Waiter>();
-  const protocol = "http1" as const;
-  const state = { protocol, why: undefined, isGone: false, endpoints: [], next: 0, uses: 0 };
-  const frozen: readonly FrozenSpec[] = [];
-  const load = new LoadMeter(id, told);
-  const meters = { load, tally: makeTally(), outcomes: undefined, comparers: 0 };
-  return { id, revision, limits, ...state, frozen, ...meters, queue };
+/** It is put into `told` while there is something to tell of it. */
+export function makeBackend(id: string, limits: BackendLimits, told: Backend[] = []): Backend {
+  return {
+    id,
+    revision: id.slice(id.lastIndexOf("/") + 1),
+    limits,
+    protocol: "http1",
+    why: undefined,
+    isGone: false,
+    endpoints: [],
+    frozen: [],
+    next: 0,
+    uses: 0,
+    tally: makeTally(),
+    told,
+    isTold: false,
+    outcomes: undefined,
+    comparers: 0,
+    queue: new WaitList<Waiter>(),
+  };
 }
 
 export function makeEndpoint({ name, host, port }: EndpointSpec, backend: Backend): Endpoint {
-  const state = { open: 0, openMax: openMaxOf(backend), trust: "good", age: "new" } as const;
-  const counts = { warmth: 0, broken: 0, downs: 0, isDraining: false, pool: undefined };
-  const waking = { isWoken: false, wokenMs: undefined };
-  return { name, host, port, backend, ...state, ...counts, ...waking };
+  return {
+    name,
+    backend,
+    open: 0,
+    openMax: openMaxOf(backend),
+    pool: undefined,
+    warmth: 0,
+    trust: "good",
+    broken: 0,
+    isDraining: false,
+    age: "new",
+    downs: 0,
+    isWoken: false,
+    wokenMs: undefined,
+    host,
+    port,
+  };
 }
 
 /** These were thawed: they serve from now on, until control says so, or takes them out. */
 export function awaken(backend: Backend, specs: readonly FrozenSpec[], wokenMs?: number): void {
-  const awake = specs.map((spec) => ({ ...makeEndpoint(spec, backend), isWoken: true, wokenMs }));
+  const awake = specs.map((spec) => {
+    return Object.assign(makeEndpoint(spec, backend), { isWoken: true, wokenMs });
+  });
   backend.endpoints = [...backend.endpoints, ...awake];
   backend.frozen = backend.frozen.filter((spec) => !specs.includes(spec));
 }

@@ -5,6 +5,7 @@ import type { Endlessly } from "./endless.ts";
 import { type Events, eventsOf } from "./events.ts";
 import type { ExchangeParts } from "./exchange_parts.ts";
 import { LIMITS } from "./limits.ts";
+import { enter, leave } from "./load.ts";
 import type { Copy } from "./mirrors.ts";
 import {
   brokenOff,
@@ -28,7 +29,7 @@ import type { Span } from "./witness.ts";
 export class Exchange implements Waiter, Journey, Endlessly {
   readonly #parts: ExchangeParts;
   readonly #caller: Caller;
-  readonly #backend: Backend;
+  readonly backend: Backend;
   #ticket: Ticket;
   #endpoint: Endpoint | undefined;
   #carrier: Carrier | undefined;
@@ -66,12 +67,8 @@ export class Exchange implements Waiter, Journey, Endlessly {
   constructor(parts: ExchangeParts, caller: Caller, backend: Backend) {
     this.#parts = parts;
     this.#caller = caller;
-    this.#backend = backend;
+    this.backend = backend;
     this.#isIdleLimited = backend.limits.idleTimeoutMs !== undefined;
-  }
-
-  get backend(): Backend {
-    return this.#backend;
   }
 
   /** Who serves it now. */
@@ -90,12 +87,12 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   start(): void {
-    const { limits, load, endpoints, tally } = this.#backend;
+    const { limits, endpoints, tally } = this.backend;
     this.#caller.deadlines.set("whole", limits.timeoutMs);
     this.#beganMs = this.#parts.clock.elapsed();
     this.#isCold = endpoints.length === 0;
-    load.enter(this.#beganMs);
-    this.#backend.outcomes?.enter();
+    enter(this.backend, this.#beganMs);
+    this.backend.outcomes?.enter();
     const { witness, mirrors } = this.#parts;
     const { course, outgoing } = this.#caller;
     if (course?.mirror !== undefined) this.#copy = mirrors.begin(course.mirror, outgoing);
@@ -139,7 +136,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
     this.#isReady = false;
     this.#isTimed = !this.#isCold && endpoint.warmth >= WARM;
     if (endpoint.warmth < WARM) endpoint.warmth += 1;
-    if (this.#isCold) countCold(this.#backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
+    if (this.#isCold) countCold(this.backend.tally, this.#parts.clock.elapsed() - this.#beganMs);
     this.#isCold = false;
     const { carriers } = this.#parts;
     // The second time, there is to be no doubt about the connection.
@@ -155,7 +152,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   refuse(why: "full" | "gone"): void {
-    this.#refuse(why === "full" ? queueFull(this.#backend) : gone(this.#backend));
+    this.#refuse(why === "full" ? queueFull(this.backend) : gone(this.backend));
   }
 
   connecting(): void {
@@ -164,7 +161,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   connected(): void {
-    const { responseStartTimeoutMs: ms } = this.#backend.limits;
+    const { responseStartTimeoutMs: ms } = this.backend.limits;
     const { deadlines } = this.#caller;
     deadlines.clear("connect");
     if (ms !== undefined) deadlines.set("start", ms);
@@ -198,7 +195,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
       endpoint.broken = 0;
       this.#parts.seats.trust(endpoint, this.#ticket);
     }
-    this.#caller.answered(head, this.#backend.revision);
+    this.#caller.answered(head, this.backend.revision);
   }
 
   received(bytes: Uint8Array, from: number, to: number, isLasting: boolean): boolean {
@@ -246,7 +243,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
     this.#carrier = undefined;
     this.#caller.deadlines.clearRequest();
     this.#parts.endless.add(this);
-    this.#caller.upgraded(head, this.#backend.revision, wire, first);
+    this.#caller.upgraded(head, this.backend.revision, wire, first);
   }
 
   /** Both ends of what was upgraded are closed. */
@@ -267,17 +264,17 @@ export class Exchange implements Waiter, Journey, Endlessly {
     const isRetry = outcome === "stale" && !this.#hasRetried;
     if (outcome === "unreached" || isRetry) {
       this.#hasRetried ||= isRetry;
-      count(this.#backend.tally, CELL.retries, 1);
+      count(this.backend.tally, CELL.retries, 1);
       this.#ask(true);
       return;
     }
     const what = `broke the connection before it answered: ${reasonOf(error)}`;
-    this.#refuse(brokenOff(this.#backend, endpoint?.name ?? "", what));
+    this.#refuse(brokenOff(this.backend, endpoint?.name ?? "", what));
   }
 
   /** One of the limits of the request is over. */
   expire(limit: Limit): void {
-    const backend = this.#backend;
+    const backend = this.backend;
     if (limit === "connect") {
       this.#carrier?.destroy(new Error(`accepted no connection within ${LIMITS.connectMs} ms`));
       return;
@@ -310,7 +307,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   #ask(isBack: boolean): void {
     // It may be served before this returns.
     this.#ticket = undefined;
-    this.#ticket = this.#parts.seats.ask(this.#backend, this, isBack);
+    this.#ticket = this.#parts.seats.ask(this.backend, this, isBack);
   }
 
   /** What the end of an attempt says of the instance. */
@@ -339,7 +336,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   #touch(): void {
-    const { idleTimeoutMs } = this.#backend.limits;
+    const { idleTimeoutMs } = this.backend.limits;
     if (idleTimeoutMs !== undefined) this.#caller.deadlines.set("idle", idleTimeoutMs);
   }
 
@@ -369,24 +366,24 @@ export class Exchange implements Waiter, Journey, Endlessly {
   /** It is over, in whichever way: once. */
   #settle(): void {
     const now = this.#parts.clock.elapsed();
-    const { load, tally, outcomes } = this.#backend;
-    load.leave(now);
+    const ms = now - this.#beganMs;
+    const { tally } = this.backend;
+    leave(this.backend, now);
     const isFailed = this.#isCut || this.#code >= 500;
-    const isTimed = this.#isTimed && this.#code !== 101;
-    outcomes?.leave(isFailed, now - this.#beganMs, isTimed);
+    this.backend.outcomes?.leave(isFailed, ms, this.#isTimed && this.#code !== 101);
     count(tally, CELL.bytesIn, this.#bytesIn);
     count(tally, CELL.bytesOut, this.#bytesOut);
-    countRequest(tally, this.#code, now - this.#beganMs);
+    countRequest(tally, this.#code, ms);
     if (this.#events !== undefined || this.#code === 101) this.#parts.endless.delete(this);
     if (this.#copy !== undefined) this.#copy.abandon();
-    if (this.#parts.witness.isOn) this.#tell(now - this.#beganMs);
+    if (this.#parts.witness.isOn) this.#tell(ms);
   }
 
   #tell(ms: number): void {
     const { method, target, authority } = this.#caller.outgoing;
     this.#parts.witness.over({
       ...{ method, target, authority, ms, client: this.#caller.address, code: this.#code },
-      ...{ span: this.#span, revision: this.#backend.id, instance: this.#instance },
+      ...{ span: this.#span, revision: this.backend.id, instance: this.#instance },
       ...{ bytesIn: this.#bytesIn, bytesOut: this.#bytesOut },
       ...(this.#detail !== undefined && { detail: this.#detail }),
     });
@@ -394,7 +391,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
 
   #leave(): void {
     this.#caller.deadlines.clearRequest();
-    this.#parts.seats.leave(this.#backend, this.#ticket);
+    this.#parts.seats.leave(this.backend, this.#ticket);
     this.#carrier?.destroy();
   }
 }

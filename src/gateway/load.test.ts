@@ -1,35 +1,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LoadMeter } from "./load.ts";
+import { type Backend, makeBackend } from "./backend.ts";
+import { enter, insideOf, leave, staysTold, takeLoad } from "./load.ts";
 
-test("a meter tells how much was open for how long, and how many came", () => {
-  const told: LoadMeter[] = [];
-  const meter = new LoadMeter("a", told);
-  assert.equal(meter.take(500), undefined);
-  meter.enter(1000);
-  meter.enter(1200);
-  meter.leave(1300);
-  assert.deepEqual(meter.take(1500), { backend: "a", busyMs: 200 + 200 + 200, requests: 2 });
-  assert.equal(meter.inside, 1);
-  assert.deepEqual(meter.take(2500), { backend: "a", busyMs: 1000, requests: 0 });
-  meter.leave(2600);
-  assert.deepEqual(meter.take(3500), { backend: "a", busyMs: 100, requests: 0 });
-  assert.equal(meter.take(4500), undefined);
+const LIMITS = { timeoutMs: 1, concurrency: 0 };
+
+test("a load tells how much was open for how long, and how many came", () => {
+  const one = makeBackend("a", LIMITS);
+  assert.equal(takeLoad(one, 500), undefined);
+  enter(one, 1000);
+  enter(one, 1200);
+  leave(one, 1300);
+  assert.deepEqual(takeLoad(one, 1500), { backend: "a", busyMs: 200 + 200 + 200, requests: 2 });
+  assert.equal(insideOf(one), 1);
+  assert.deepEqual(takeLoad(one, 2500), { backend: "a", busyMs: 1000, requests: 0 });
+  leave(one, 2600);
+  assert.deepEqual(takeLoad(one, 3500), { backend: "a", busyMs: 100, requests: 0 });
+  assert.equal(takeLoad(one, 4500), undefined);
 });
 
-test("a meter is told of from its first request until all of that was told", () => {
-  const told: LoadMeter[] = [];
-  const [meter, idle] = [new LoadMeter("a", told), new LoadMeter("b", told)];
-  meter.enter(1000);
-  meter.enter(1100);
-  assert.deepEqual(told.splice(0), [meter]);
-  assert.equal(meter.take(1200)?.requests, 2);
-  assert.equal(meter.stays(), true);
-  meter.leave(1300);
-  meter.leave(1400);
-  assert.equal(meter.take(1500)?.busyMs, 300);
-  assert.equal(meter.stays(), false);
-  meter.enter(1600);
-  assert.deepEqual(told, [meter], "and again from the next one on");
-  assert.equal(idle.take(1700), undefined);
+test("a backend is told of from its first request until all of that was told", () => {
+  const told: Backend[] = [];
+  const [one, idle] = [makeBackend("a", LIMITS, told), makeBackend("b", LIMITS, told)];
+  enter(one, 1000);
+  enter(one, 1100);
+  assert.deepEqual(told.splice(0), [one]);
+  assert.equal(takeLoad(one, 1200)?.requests, 2);
+  assert.equal(staysTold(one), true);
+  leave(one, 1300);
+  leave(one, 1400);
+  assert.equal(takeLoad(one, 1500)?.busyMs, 300);
+  assert.equal(staysTold(one), false);
+  enter(one, 1600);
+  assert.deepEqual(told, [one], "and again from the next one on");
+  assert.equal(takeLoad(idle, 1700), undefined);
 });

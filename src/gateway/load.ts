@@ -1,66 +1,50 @@
+import type { Backend } from "./backend.ts";
 import type { Load } from "./route_table.ts";
+import { CELL, type Tally } from "./tally.ts";
 
-/** What one backend has to do, counted from one report to the next. */
-export class LoadMeter {
-  readonly #backend: string;
-  readonly #told: LoadMeter[];
-  #isTold = false;
-  #inside = 0;
-  #came = 0;
-  #busyMs = 0;
-  #sinceMs = 0;
+/**
+ * HOT: a request has come, and waits or is served from now on. A backend puts itself among those
+ * to be told of, for of very many few are asked.
+ */
+export function enter(backend: Backend, nowMs: number): void {
+  const { tally } = backend;
+  passTime(tally, nowMs);
+  tally[CELL.inside] = (tally[CELL.inside] as number) + 1;
+  tally[CELL.came] = (tally[CELL.came] as number) + 1;
+  if (backend.isTold) return;
+  backend.isTold = true;
+  backend.told.push(backend);
+}
 
-  /**
-   * A meter puts itself among those to be told of when a request comes, for of very many backends
-   * few have any.
-   */
-  constructor(backend: string, told: LoadMeter[]) {
-    this.#backend = backend;
-    this.#told = told;
-  }
+/** HOT: it is over, in whichever way. */
+export function leave({ tally }: Backend, nowMs: number): void {
+  passTime(tally, nowMs);
+  tally[CELL.inside] = (tally[CELL.inside] as number) - 1;
+}
 
-  get backend(): string {
-    return this.#backend;
-  }
+/** Requests that wait or are served now. */
+export function insideOf({ tally }: Backend): number {
+  return tally[CELL.inside] as number;
+}
 
-  /** HOT: a request has come, and waits or is served from now on. */
-  enter(nowMs: number): void {
-    this.#busyMs += this.#inside * (nowMs - this.#sinceMs);
-    this.#sinceMs = nowMs;
-    this.#inside += 1;
-    this.#came += 1;
-    if (this.#isTold) return;
-    this.#isTold = true;
-    this.#told.push(this);
-  }
+/** What there was to do since the last time of asking; nothing when there was nothing. */
+export function takeLoad({ id, tally }: Backend, nowMs: number): Load | undefined {
+  passTime(tally, nowMs);
+  const busyMs = tally[CELL.busyMs] as number;
+  const requests = tally[CELL.came] as number;
+  tally[CELL.busyMs] = 0;
+  tally[CELL.came] = 0;
+  return busyMs === 0 && requests === 0 ? undefined : { backend: id, busyMs, requests };
+}
 
-  /** HOT: it is over, in whichever way. */
-  leave(nowMs: number): void {
-    this.#busyMs += this.#inside * (nowMs - this.#sinceMs);
-    this.#sinceMs = nowMs;
-    this.#inside -= 1;
-  }
+/** Whether it is to be told of again: until nothing is inside, and all of it was. */
+export function staysTold(backend: Backend): boolean {
+  backend.isTold = insideOf(backend) > 0;
+  return backend.isTold;
+}
 
-  /** Requests that wait or are served now. */
-  get inside(): number {
-    return this.#inside;
-  }
-
-  /** What there was since the last time of asking; nothing when there was nothing. */
-  take(nowMs: number): Load | undefined {
-    const busyMs = this.#busyMs + this.#inside * (nowMs - this.#sinceMs);
-    const requests = this.#came;
-    this.#busyMs = 0;
-    this.#came = 0;
-    this.#sinceMs = nowMs;
-    return busyMs === 0 && requests === 0
-      ? undefined
-      : { backend: this.#backend, busyMs, requests };
-  }
-
-  /** Whether it is to be told of again: until nothing is inside, and all of it was. */
-  stays(): boolean {
-    this.#isTold = this.#inside > 0;
-    return this.#isTold;
-  }
+function passTime(tally: Tally, nowMs: number): void {
+  const passedMs = nowMs - (tally[CELL.sinceMs] as number);
+  tally[CELL.busyMs] = (tally[CELL.busyMs] as number) + (tally[CELL.inside] as number) * passedMs;
+  tally[CELL.sinceMs] = nowMs;
 }

@@ -1,6 +1,6 @@
 import { type Family, histogramOf, type Labels, type Sample } from "../base/metrics.ts";
 import type { BackendSighting, Sighting } from "./sight.ts";
-import { BOUNDS_MS, CELL, COLD_AT } from "./tally.ts";
+import { BOUNDS_MS, CELL } from "./tally.ts";
 
 /** Revisions that have series of their own; the others together are one, by the name below. */
 const REVISIONS_MAX = 1000;
@@ -145,7 +145,10 @@ function backendFamilies(backends: readonly BackendSighting[]): readonly Family[
       help: "Requests that are over, by the class of their answer.",
       type: "counter",
       samples: each(({ tally }, labels) =>
-        CLASSES.map((code, at) => ({ labels: { ...labels, code }, value: tally[at] ?? 0 })),
+        CLASSES.map((code, at) => ({
+          labels: { ...labels, code },
+          value: tally[CELL.classes + at] ?? 0,
+        })),
       ),
     },
     histogram(
@@ -153,7 +156,7 @@ function backendFamilies(backends: readonly BackendSighting[]): readonly Family[
       "From the head of a request to the end of its answer.",
     ),
     histogram(
-      ...(["cold_start_seconds", COLD_AT, CELL.coldMs] as const),
+      ...(["cold_start_seconds", CELL.colds, CELL.coldMs] as const),
       "How long requests waited for the first instance.",
     ),
     gauge("requests_in_flight", "inFlight", "Requests that wait or are served."),

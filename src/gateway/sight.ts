@@ -1,5 +1,6 @@
 import type { Backend } from "./backend.ts";
 import type { FrontCounts } from "./front_counts.ts";
+import { insideOf } from "./load.ts";
 
 /** What one worker has to tell of itself: plain numbers, to be summed with those of the others. */
 export interface Sighting {
@@ -19,12 +20,12 @@ export interface BackendSighting {
 /** Of revisions that nobody asks for there is nothing to tell. */
 export function sightingOf(backends: Iterable<Backend>, counts: FrontCounts): Sighting {
   const told: BackendSighting[] = [];
-  for (const { id, tally, load, queue, endpoints } of backends) {
-    const isIdle = load.inside === 0 && tally.every((it) => it === 0);
-    if (isIdle) continue;
+  for (const backend of backends) {
+    const { id, tally, queue, endpoints } = backend;
+    if (tally.every((it) => it === 0)) continue;
     const down = endpoints.filter(({ trust }) => trust !== "good").length;
     const state = { queued: queue.length, endpoints: endpoints.length, down };
-    told.push({ id, tally: [...tally], inFlight: load.inside, ...state });
+    told.push({ id, tally: [...tally], inFlight: insideOf(backend), ...state });
   }
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();

@@ -12,11 +12,12 @@ import { makeFrontCounts } from "./front_counts.ts";
 import { Guard } from "./guard.ts";
 import { HostMap } from "./host_map.ts";
 import { KeySets } from "./key_sets.ts";
-import type { LoadMeter } from "./load.ts";
+import { staysTold, takeLoad } from "./load.ts";
 import { Orders } from "./order.ts";
 import { OutcomeMeter } from "./outcomes.ts";
 import type { Change } from "./protocol.ts";
 import type {
+  BackendLimits,
   BackendSpec,
   EndpointSpec,
   GatewaySettings,
@@ -77,7 +78,7 @@ export class Table {
   readonly #rules = new HostMap<Rule>();
   readonly #backends = new Map<string, Backend>();
   /** Where there is something to tell of. */
-  readonly #told: LoadMeter[] = [];
+  readonly #told: Backend[] = [];
   readonly #routeSpecs = new Map<string, RouteSpec>();
   readonly #backendSpecs = new Map<string, BackendSpec>();
   readonly #compared = new Set<Backend>();
@@ -93,6 +94,8 @@ export class Table {
   readonly #guards = new Map<string, Guard>();
   #trusted = new AddressSet([]);
   #settings: GatewaySettings | undefined;
+  /** Of the backend that came last. */
+  #limits: BackendLimits | undefined;
 
   constructor(options: TableOptions) {
     this.#options = options;
@@ -155,11 +158,9 @@ export class Table {
   /** What there was to do since the last time of asking. */
   takeLoads(nowMs: number): readonly Load[] {
     const told = this.#told.splice(0);
-    const loads = told.flatMap((meter) => {
-      const backend = this.#backends.get(meter.backend);
-      return backend === undefined || backend.load !== meter ? [] : loadOf(backend, nowMs);
-    });
-    for (const meter of told) if (meter.stays()) this.#told.push(meter);
+    const isHere = (it: Backend) => this.#backends.get(it.id) === it;
+    const loads = told.filter(isHere).flatMap((it) => loadOf(it, nowMs));
+    for (const it of told) if (staysTold(it)) this.#told.push(it);
     return loads;
   }
 
@@ -222,10 +223,11 @@ export class Table {
   putBackend(spec: BackendSpec): void {
     const problem = problemOfBackend(spec);
     assert(problem === undefined, `backend "${spec.id}": ${problem}`);
-    const backend = this.#backends.get(spec.id) ?? makeBackend(spec.id, spec.limits, this.#told);
+    const limits = this.#shared(spec.limits);
+    const backend = this.#backends.get(spec.id) ?? makeBackend(spec.id, limits, this.#told);
     this.#backends.set(spec.id, backend);
-    this.#backendSpecs.set(spec.id, spec);
-    backend.limits = spec.limits;
+    this.#backendSpecs.set(spec.id, { ...spec, limits });
+    backend.limits = limits;
     backend.why = spec.why;
     backend.protocol = spec.protocol ?? "http1";
     backend.isGone = false;
@@ -241,6 +243,12 @@ export class Table {
     this.#swapEndpoints(backend, { endpoints: [] });
     this.#options.changed(backend);
     this.#forgetIfUnused(backend);
+  }
+
+  /** Most have the same, which then are one object, in memory and in the cache. */
+  #shared(limits: BackendLimits): BackendLimits {
+    if (!isDeepStrictEqual(limits, this.#limits)) this.#limits = limits;
+    return this.#limits ?? limits;
   }
 
   #compile(spec: RouteSpec) {
@@ -272,8 +280,9 @@ export class Table {
     // Workers that all began at the same turn would all send their first requests to one share.
     const first = Math.floor(this.#options.chance.fraction() * draw.order.length);
     const turn = known === undefined ? first : turnIn(draw.order, known);
-    const rule = known ?? { route, special: undefined, ...draw };
-    Object.assign(rule, { route, ...draw, turn });
+    const { order, backends } = draw;
+    const rule = known ?? { order, turn, backends, special: undefined, route };
+    Object.assign(rule, { order, turn, backends, route });
     const isPlain = steering === undefined && guard === undefined;
     const options = { draw: rule, steering, guard };
     const special = isPlain ? undefined : new HostSpecial(this.#special, options);
@@ -344,9 +353,9 @@ export class Table {
   }
 }
 
-function loadOf({ id, load, outcomes: meter }: Backend, nowMs: number): readonly Load[] {
-  const outcomes = meter?.take();
-  const taken = load.take(nowMs);
-  if (taken === undefined && (outcomes?.ended ?? 0) === 0) return [];
-  return [{ backend: id, busyMs: 0, requests: 0, ...taken, ...(outcomes && { outcomes }) }];
+function loadOf(backend: Backend, nowMs: number): readonly Load[] {
+  const outcomes = backend.outcomes?.take();
+  const taken = takeLoad(backend, nowMs);
+  if (outcomes === undefined || outcomes.ended === 0) return taken === undefined ? [] : [taken];
+  return [{ backend: backend.id, busyMs: 0, requests: 0, ...taken, outcomes }];
 }

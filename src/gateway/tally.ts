@@ -1,29 +1,40 @@
 /**
- * What is counted of one revision, by one worker, since that worker began: one row of numbers that
- * are only ever added to. Names and meanings for others are in `metrics.ts`.
+ * What is counted of one revision, by one worker: one row of numbers, for a request to one of very
+ * many revisions finds nothing of it in a cache. But for the load of now they are only ever added
+ * to, since that worker began. Names and meanings for others are in `metrics.ts`.
  */
 export type Tally = Float64Array;
 
-/** Where each count stands. Requests by the class of their answer come first. */
+/** Where each count stands: what every request counts comes first, and side by side. */
 export const CELL = {
-  /** By hundreds: 101 is the first of them, and 500 the fifth. */
-  classes: 0,
+  /** Requests that wait or are served now. */
+  inside: 0,
+  /** Those that have come since the load was last taken. */
+  came: 1,
+  /** How long there were any since then, times how many. */
+  busyMs: 2,
+  /** Until when that is counted. */
+  sinceMs: 3,
+  bytesIn: 4,
+  bytesOut: 5,
+  durationMs: 6,
+  /** By the class of the answer, in hundreds: 101 is the first of them, and 500 the fifth. */
+  classes: 7,
   /** The client left, or the answer was cut: no class. */
-  broken: 5,
-  bytesIn: 6,
-  bytesOut: 7,
-  retries: 8,
-  ejections: 9,
-  /** Requests that found no instance free. */
-  waited: 10,
-  /** Requests that found no instance at all, and had one started. */
-  coldStarts: 11,
-  coldMs: 12,
-  durationMs: 13,
-  mirrored: 14,
-  mirrorsDropped: 15,
+  broken: 12,
   /** One for each of `BOUNDS_MS`, and one above. */
-  durations: 16,
+  durations: 13,
+  retries: 29,
+  ejections: 30,
+  /** Requests that found no instance free. */
+  waited: 31,
+  /** Requests that found no instance at all, and had one started. */
+  coldStarts: 32,
+  coldMs: 33,
+  mirrored: 34,
+  mirrorsDropped: 35,
+  /** As durations are. */
+  colds: 36,
 } as const;
 
 /** Upper bounds of the classes that durations, and cold starts, are counted in. */
@@ -33,9 +44,7 @@ export const BOUNDS_MS: readonly number[] = [
 ];
 
 const BUCKETS = BOUNDS_MS.length + 1;
-/** Where cold starts are counted, by the same bounds. */
-export const COLD_AT: number = CELL.durations + BUCKETS;
-const CELLS = COLD_AT + BUCKETS;
+const CELLS = CELL.colds + BUCKETS;
 
 export function makeTally(): Tally {
   return new Float64Array(CELLS);
@@ -59,7 +68,7 @@ export function count(tally: Tally, cell: number, more: number): void {
 export function countCold(tally: Tally, ms: number): void {
   count(tally, CELL.coldStarts, 1);
   count(tally, CELL.coldMs, ms);
-  count(tally, COLD_AT + bucketOf(ms), 1);
+  count(tally, CELL.colds + bucketOf(ms), 1);
 }
 
 function bucketOf(ms: number): number {

@@ -17,13 +17,13 @@ export interface Shared {
   readonly buffers: ReadBuffers;
 }
 
-export interface ChannelOptions {
-  readonly endpoint: Endpoint;
+/** Who keeps connections for the next request. */
+export interface Keeper {
   readonly shared: Shared;
   /** It may serve another request. */
-  readonly idle: (channel: Channel) => void;
+  keep(channel: Channel): void;
   /** It has ended while nobody used it. */
-  readonly dead: (channel: Channel) => void;
+  forget(channel: Channel): void;
 }
 
 /** The head of an answer as the bytes that came, for callers of HTTP/1.1. */
@@ -52,7 +52,7 @@ export function makeShared(): Shared {
  * Answers are read by the same strict rules as requests.
  */
 export class Channel implements Attendant, Carrier, Sink, H1Answer {
-  readonly #options: ChannelOptions;
+  readonly #keeper: Keeper;
   readonly #socket: Socket;
   readonly #framing: Framing;
   #buffer: ReadBuffer | undefined;
@@ -72,29 +72,29 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
   #informations = 0;
   #tunnel: ((bytes: Buffer) => void) | undefined;
   #error: NodeJS.ErrnoException | undefined;
-  /** When it was put aside, on the pool's clock. */
-  idleSince = 0;
+  /** When it was put aside, in whole milliseconds of the keeper's clock. */
+  idleSinceMs = 0;
+  /** Where it is kept while it is idle. */
+  readonly pool: Channel[];
+  readonly endpoint: Endpoint;
   isStream = false;
   bodyBytes = -1;
 
-  constructor(options: ChannelOptions) {
-    this.#options = options;
-    const { endpoint, shared } = options;
-    this.#framing = new Framing(shared.spare, LIMITS);
+  constructor(endpoint: Endpoint, pool: Channel[], keeper: Keeper) {
+    this.endpoint = endpoint;
+    this.pool = pool;
+    this.#keeper = keeper;
+    this.#framing = new Framing(keeper.shared.spare, LIMITS);
     const { host, port } = endpoint;
     this.#socket = connectTo({ host, port }, this);
   }
 
-  get endpoint(): Endpoint {
-    return this.#options.endpoint;
-  }
-
   get head(): Head {
-    return this.#options.shared.head;
+    return this.#keeper.shared.head;
   }
 
   get facts(): Facts {
-    return this.#options.shared.facts;
+    return this.#keeper.shared.facts;
   }
 
   get code(): number {
@@ -161,7 +161,7 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
   }
 
   readBuffer(): Buffer {
-    return this.#buffer?.next() ?? this.#options.shared.buffers.shared;
+    return this.#buffer?.next() ?? this.#keeper.shared.buffers.shared;
   }
 
   socketConnected(): void {
@@ -198,14 +198,14 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     if (this.#tunnel !== undefined) return;
     const journey = this.#journey;
     this.#journey = undefined;
-    if (journey === undefined) this.#options.dead(this);
+    if (journey === undefined) this.#keeper.forget(this);
     else journey.over(this.#outcome(), this.#error);
   }
 
   /** A long body gets a buffer of its own. */
   #beginLong(): void {
     if (!isLong(this.bodyBytes, this.#framing.bytesRead)) return;
-    this.#buffer ??= new ReadBuffer(this.#options.shared.buffers);
+    this.#buffer ??= new ReadBuffer(this.#keeper.shared.buffers);
     this.#buffer.begin();
   }
 
@@ -331,7 +331,7 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     this.#buffer?.end(!this.#isPaused);
     this.resume();
     if (isClean && this.#isKept && this.#isBodySent && !this.#socket.destroyed) {
-      this.#options.idle(this);
+      this.#keeper.keep(this);
     } else this.#socket.destroy();
   }
 

@@ -2,24 +2,21 @@ import type { Clock } from "../../base/clock.ts";
 import type { Endpoint } from "../backend.ts";
 import type { Carrier, Carriers, Journey, Outgoing } from "../caller.ts";
 import { LIMITS } from "../limits.ts";
-import { Channel, type ChannelOptions, makeShared } from "./channel.ts";
+import { Channel, type Keeper, makeShared } from "./channel.ts";
 
-/** How often connections are looked over for those that are idle for long. */
+/** How often idle connections are looked over. Each look costs as much as there are instances. */
 const SWEEP_MS = 500;
+/** Less often where they may be idle for longer: so many times while one grows too old. */
+const SWEEPS = 8;
 
-/** The connections to one instance. */
-export interface Pool {
-  /** The one that was used last is at the end, and is used next. */
-  readonly idle: Channel[];
-  readonly options: ChannelOptions;
-  isDropped: boolean;
-}
-
-/** The connections to instances, kept open for the next request: one pool for each. */
-export class Pools implements Carriers {
+/**
+ * The connections to instances, kept open for the next request: one pool for each, in which the
+ * one that was used last is at the end, and is used next.
+ */
+export class Pools implements Carriers, Keeper {
   readonly #clock: Clock;
-  readonly #shared = makeShared();
-  readonly #pools = new Set<Pool>();
+  readonly shared = makeShared();
+  readonly #pools = new Set<Channel[]>();
   #sweep: Disposable | undefined;
 
   constructor(clock: Clock) {
@@ -28,8 +25,8 @@ export class Pools implements Carriers {
 
   open(endpoint: Endpoint, outgoing: Outgoing, journey: Journey, isFresh: boolean): Carrier {
     const pool = endpoint.pool ?? this.#make(endpoint);
-    const kept = isFresh ? undefined : pool.idle.pop();
-    const channel = kept ?? new Channel(pool.options);
+    const kept = isFresh ? undefined : pool.pop();
+    const channel = kept ?? new Channel(endpoint, pool, this);
     channel.start(outgoing, journey);
     return channel;
   }
@@ -44,47 +41,48 @@ export class Pools implements Carriers {
     if (pool === undefined) return;
     endpoint.pool = undefined;
     this.#pools.delete(pool);
-    pool.isDropped = true;
-    for (const channel of pool.idle.splice(0)) channel.destroy();
+    for (const channel of pool.splice(0)) channel.destroy();
   }
 
-  #make(endpoint: Endpoint): Pool {
-    const idle: Channel[] = [];
-    const options: ChannelOptions = {
-      endpoint,
-      shared: this.#shared,
-      idle: (channel) => this.#keep(pool, channel),
-      dead: (channel) => {
-        const at = idle.indexOf(channel);
-        if (at >= 0) idle.splice(at, 1);
-      },
-    };
-    const pool: Pool = { idle, options, isDropped: false };
+  keep(channel: Channel): void {
+    const { pool, endpoint } = channel;
+    const isDropped = endpoint.pool !== pool;
+    if (isDropped || pool.length >= LIMITS.poolMax) {
+      channel.destroy();
+      return;
+    }
+    channel.idleSinceMs = Math.floor(this.#clock.elapsed());
+    pool.push(channel);
+    if (this.#sweep === undefined) this.#sweepLater();
+  }
+
+  forget(channel: Channel): void {
+    const at = channel.pool.indexOf(channel);
+    if (at >= 0) channel.pool.splice(at, 1);
+  }
+
+  #make(endpoint: Endpoint): Channel[] {
+    const pool: Channel[] = [];
     endpoint.pool = pool;
     this.#pools.add(pool);
     return pool;
   }
 
-  #keep(pool: Pool, channel: Channel): void {
-    if (pool.isDropped || pool.idle.length >= LIMITS.poolMax) {
-      channel.destroy();
-      return;
-    }
-    channel.idleSince = this.#clock.elapsed();
-    pool.idle.push(channel);
-    this.#sweep ??= this.#clock.after(SWEEP_MS, () => this.#closeOld());
+  #sweepLater(): void {
+    const ms = Math.max(SWEEP_MS, LIMITS.poolIdleMs / SWEEPS);
+    this.#sweep = this.#clock.after(ms, () => this.#closeOld());
   }
 
   #closeOld(): void {
     this.#sweep = undefined;
-    const oldest = this.#clock.elapsed() - LIMITS.poolIdleMs;
+    const oldestMs = this.#clock.elapsed() - LIMITS.poolIdleMs;
     let isAny = false;
-    for (const { idle } of this.#pools) {
+    for (const pool of this.#pools) {
       let old = 0;
-      while (old < idle.length && (idle[old] as Channel).idleSince < oldest) old += 1;
-      for (const channel of idle.splice(0, old)) channel.destroy();
-      isAny ||= idle.length > 0;
+      while (old < pool.length && (pool[old] as Channel).idleSinceMs < oldestMs) old += 1;
+      for (const channel of pool.splice(0, old)) channel.destroy();
+      isAny ||= pool.length > 0;
     }
-    if (isAny) this.#sweep = this.#clock.after(SWEEP_MS, () => this.#closeOld());
+    if (isAny) this.#sweepLater();
   }
 }
