@@ -29,7 +29,7 @@ test("a Build is handed to the builder as it stands, with its Pod beside it", as
     steps: STEPS,
     timeout: "90s",
   });
-  const container = { env: {}, mounts: [], limits: {} };
+  const container = { env: {}, mounts: [], limits: { cpuShares: 2 } };
   assert.deepEqual(world.builder.planOf(ID), {
     parts: [
       {

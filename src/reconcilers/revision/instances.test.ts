@@ -68,6 +68,18 @@ test("where a Revision does not say how an end is told, its Pods say what holds"
   assert.deepEqual(await toldBy(own), ["/run/why", "File"]);
 });
 
+test("an instance's share of processors is what it asks for, as Kubernetes counts", async () => {
+  const sharesOf = async (resources: Record<string, Record<string, string>> = {}) => {
+    await using world = await serving({ container: { resources } });
+    return world.runtime.list()[0]?.spec.limits.cpuShares;
+  };
+  assert.equal(await sharesOf(), 2, "who asks for nothing has the least");
+  assert.equal(await sharesOf({ requests: { cpu: "1m" } }), 2);
+  assert.equal(await sharesOf({ requests: { cpu: "100m" }, limits: { cpu: "2" } }), 102);
+  assert.equal(await sharesOf({ limits: { cpu: "2" } }), 2048);
+  assert.equal(await sharesOf({ requests: { cpu: "300" } }), 262_144, "the kernel takes no more");
+});
+
 test("variables come from ConfigMaps and Secrets, the later over the earlier", async () => {
   await using world = await World.make();
   const data = { MODE: "dark", SIZE: "large" };
