@@ -74,8 +74,11 @@ test("a file of a manifest goes when no build has used it for long, and comes ag
   assert.equal(await fetched("second", "one.txt"), "0");
   aheadMs += 20 * DAY_MS;
   assert.equal(await builder.collectCaches(MONTH), FILES["two.txt"].length);
-  assert.deepEqual(caches("manifest-files"), [`sha256-${sumOf("one.txt").sha256Sum}`]);
+  assert.deepEqual(caches("manifest-files"), [keptAs("one.txt")]);
   assert.equal(await fetched("third", "one.txt+two.txt"), "1");
+  writeFileSync(bench.at("home/builder/cache/manifest-files", keptAs("one.txt")), "the fi");
+  assert.equal(await fetched("fourth", "one.txt+two.txt"), "1", "one is torn");
+  assert.equal(await fetched("fifth", "one.txt+two.txt"), "0");
 });
 
 /** Builders whose plans have sources alone. */
@@ -100,6 +103,10 @@ function planOf(url: string): StepsPlan {
 function sumOf(name: string) {
   const text = FILES[name as keyof typeof FILES];
   return { sha256Sum: createHash("sha256").update(text).digest("hex") };
+}
+
+function keptAs(name: string): string {
+  return `sha256-${sumOf(name).sha256Sum}`;
 }
 
 /** An app whose build waits for a file. */

@@ -123,12 +123,17 @@ async function fileOf(file: File, { work, http, clock, cache, bytesMax }: Gettin
   const isSum = sum !== undefined && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sum);
   if (!isSum) throw refused(sourceUrl, "its manifest gives no sha1Sum or sha256Sum for it");
   const kept = join(cache, `${algorithm}-${sum}`);
-  if (touch(kept, clock)) return { path: kept, isNew: false };
+  const sumAt = async (path: string) => {
+    const hash = createHash(algorithm ?? "sha1");
+    await pipeline(createReadStream(path), hash, { signal: work.signal });
+    return hash.digest("hex");
+  };
+  // A power cut may have torn it, or the disk have let it rot.
+  const isWhole = touch(kept, clock) && (await sumAt(kept)) === sum;
+  if (isWhole) return { path: kept, isNew: false };
   const path = work.at("file");
   await download(http, addressOf(sourceUrl), { work, path, bytesMax });
-  const hash = createHash(algorithm ?? "sha1");
-  await pipeline(createReadStream(path), hash, { signal: work.signal });
-  const is = hash.digest("hex");
+  const is = await sumAt(path);
   if (is !== sum) throw refused(sourceUrl, `its ${algorithm} is ${is}, and ${sum} is wanted`);
   // Others may be about to keep the same file.
   const aside = `${kept}.${work.at().replaceAll(/[^\w]/g, "").slice(-40)}`;
