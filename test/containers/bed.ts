@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import { TAR_END, tarHeads, tarPadding } from "../../src/base/archive.ts";
 import { systemChance } from "../../src/base/chance.ts";
@@ -16,7 +17,7 @@ import {
 } from "../../src/runtime/container/container_runtime.ts";
 import type { RuntimeBed } from "../../src/runtime/runtime.suite.ts";
 import { TEST_APP } from "../../src/runtime/test_app.ts";
-import type { OwnEngine } from "./engine.ts";
+import { OwnEngine, whyNoEngine } from "./engine.ts";
 
 /** The first process of a container ends by a signal only when it says so. */
 const APP = `process.on("SIGTERM", () => process.exit(143));\n${TEST_APP}`;
@@ -151,6 +152,27 @@ export class ContainerBed implements RuntimeBed {
     await this.images[Symbol.asyncDispose]();
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/**
+ * The engine of a suite, begun before its tests and ended behind them. Where none can be, the
+ * options have its tests skipped, and say why.
+ */
+export function engineOfSuite() {
+  const why = whyNoEngine();
+  let own: OwnEngine | undefined;
+  before(async () => {
+    if (why === undefined) own = await OwnEngine.start();
+  });
+  after(async () => {
+    await own?.[Symbol.asyncDispose]();
+  });
+  const engine = () => {
+    if (own === undefined) throw new Error("the engine of the suite has not begun");
+    return own;
+  };
+  const options = { skip: why ?? false };
+  return { engine, options, makeBed: () => ContainerBed.make(engine()) };
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {

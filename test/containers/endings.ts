@@ -1,27 +1,16 @@
 /** What containers leave behind to say why they ended, in each way to end. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeLog } from "../../src/base/log.ts";
 import type { Exit, InstanceSpec } from "../../src/runtime/runtime.ts";
 import { ask, specOf, until, untilReady, untilSo } from "../../src/runtime/test_bed.ts";
-import { ContainerBed } from "./bed.ts";
-import { OwnEngine, whyNoEngine } from "./engine.ts";
+import { type ContainerBed, engineOfSuite } from "./bed.ts";
 
 const NAME = "default/hello-00001-x7k2p";
 const PATH = "/dev/termination-log";
 const MEGABYTE = 1024 * 1024;
 
-const why = whyNoEngine();
-const options = { skip: why ?? false };
-let engine: OwnEngine;
-const makeBed = () => ContainerBed.make(engine);
-
-before(async () => {
-  if (why === undefined) engine = await OwnEngine.start();
-});
-after(async () => {
-  await engine?.[Symbol.asyncDispose]();
-});
+const { engine, options, makeBed } = engineOfSuite();
 
 /** Leaves `TEXT` in what has to be an empty file, and goes on with a script. */
 function leaving(then: string, path = PATH): readonly string[] {
@@ -149,15 +138,15 @@ test("it outlives the container, and the server that was there", options, async 
   const env = { TEXT: "no database" };
   await first.run(specOf(bed.app, { command: leaving(serve), env }));
   await untilReady(first, NAME);
-  const [container = ""] = engine.docker("ps", "-q").split("\n");
-  engine.docker("rm", "-f", container);
+  const [container = ""] = engine().docker("ps", "-q").split("\n");
+  engine().docker("rm", "-f", container);
   const again = await until(first, NAME, (it) => it.phase === "ready" && it.restarts === 1);
   assert.equal(again.lastExit?.message, "no database", "it was removed at once");
   assert(lines.some((line) => line.includes("An instance ended")));
   assert(!lines.join("").includes("no database"), "it is for the owner, not for the operator");
   await first[Symbol.asyncDispose]();
   await ask(again, "/exit").catch(() => {});
-  await untilSo("it has ended", () => engine.docker("ps", "-q").trim() === "");
+  await untilSo("it has ended", () => engine().docker("ps", "-q").trim() === "");
 
   await using second = await bed.open();
   const { lastExit } = await until(second, NAME, (it) => it.phase === "ready" && it.restarts === 2);

@@ -1,19 +1,9 @@
 /** The contract of `Runtime` over a real Docker engine, which this starts and ends by itself. */
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { runtimeSuite } from "../../src/runtime/runtime.suite.ts";
-import { ContainerBed } from "./bed.ts";
-import { OwnEngine, whyNoEngine } from "./engine.ts";
+import { engineOfSuite } from "./bed.ts";
 
-const why = whyNoEngine();
+const { options, makeBed } = engineOfSuite();
 
-if (why !== undefined) test("containers", { skip: why }, () => {});
-else {
-  let engine: OwnEngine;
-  before(async () => {
-    engine = await OwnEngine.start();
-  });
-  after(async () => {
-    await engine[Symbol.asyncDispose]();
-  });
-  runtimeSuite(() => ContainerBed.make(engine));
-}
+if (options.skip === false) runtimeSuite(makeBed);
+else test("containers", options, () => {});

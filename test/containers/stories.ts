@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { RunConfig } from "../../src/oci/oci.ts";
 import type { Instance, InstanceSpec, Runtime } from "../../src/runtime/runtime.ts";
 import { ask, specOf, until, untilReady, untilSo } from "../../src/runtime/test_bed.ts";
-import { ContainerBed } from "./bed.ts";
-import { OwnEngine, whyNoEngine } from "./engine.ts";
+import { type ContainerBed, engineOfSuite } from "./bed.ts";
+import type { OwnEngine } from "./engine.ts";
 
 const NAME = "default/hello-00001-x7k2p";
 const NODE: RunConfig = { Env: ["PATH=/usr/bin"] };
@@ -42,17 +42,7 @@ createServer((request, response) => {
 process.on("SIGTERM", () => exit(143));
 `;
 
-const why = whyNoEngine();
-const options = { skip: why ?? false };
-let engine: OwnEngine;
-const makeBed = () => ContainerBed.make(engine);
-
-before(async () => {
-  if (why === undefined) engine = await OwnEngine.start();
-});
-after(async () => {
-  await engine?.[Symbol.asyncDispose]();
-});
+const { engine, options, makeBed } = engineOfSuite();
 
 /** An instance that tells of itself, ready. */
 async function teller(bed: ContainerBed, runtime: Runtime, change: Partial<InstanceSpec> = {}) {
@@ -121,7 +111,7 @@ test("limits hold, and one that needs more memory is ended for that reason", opt
   await using runtime = await bed.open();
   const limits = { memoryBytes: 96 * MEGABYTE, cpuMillis: 500 };
   const { instance, tell } = await teller(bed, runtime, { limits });
-  const [inspected] = JSON.parse(engine.docker("inspect", ...containers(engine)));
+  const [inspected] = JSON.parse(engine().docker("inspect", ...containers(engine())));
   const { Memory, MemorySwap, NanoCpus, PidsLimit } = inspected.HostConfig;
   assert.deepEqual(
     [Memory, MemorySwap, NanoCpus, PidsLimit],
@@ -253,7 +243,7 @@ test("an instance that does not hear SIGTERM is killed after the grace time", op
   await runtime.run(specOf(bed.app, { command: ["node", "-e", script], graceMs: 300 }));
   await untilReady(runtime, NAME);
   await runtime.stop(NAME);
-  assert.deepEqual(containers(engine), []);
+  assert.deepEqual(containers(engine()), []);
   const lines = await Array.fromAsync(runtime.log(NAME), (line) => line.text);
   assert.deepEqual(lines, ["no"]);
 });
@@ -297,8 +287,8 @@ test(
     await first.run(specOf(bed.app));
     await ask(await untilReady(first, NAME), "/say/before");
     await first[Symbol.asyncDispose]();
-    engine.docker("rename", containers(engine)[0] ?? "", "somebody-else");
-    await engine.stop();
+    engine().docker("rename", containers(engine())[0] ?? "", "somebody-else");
+    await engine().stop();
 
     await using second = await bed.open();
     const lost = await until(second, NAME, ({ phase }) => phase === "unready");
@@ -307,10 +297,10 @@ test(
       /no container engine answers: there is nothing at unix:.*\. Install/,
     );
     assert.match((await second.whyNot(bed.app)) ?? "", /no container engine answers/);
-    await engine.start();
+    await engine().start();
     const found = await until(second, NAME, (it) => it.phase === "ready" && it.restarts > 0);
     assert.equal(await ask(found, "/"), "hello");
-    assert.equal(containers(engine).length, 1, "what it does not know is removed");
+    assert.equal(containers(engine()).length, 1, "what it does not know is removed");
   },
 );
 
@@ -322,8 +312,8 @@ test(
     await using runtime = await bed.open();
     await runtime.run(specOf(bed.app));
     await ask(await untilReady(runtime, NAME), "/say/before");
-    await engine.stop();
-    await engine.start();
+    await engine().stop();
+    await engine().start();
     const again = await until(runtime, NAME, (it) => it.phase === "ready" && it.restarts > 0);
     await ask(again, "/say/after");
     const all = await untilLines(runtime, "after");
@@ -339,7 +329,7 @@ test("images that nobody keeps are removed from the engine", options, async () =
   await using runtime = await bed.open();
   await runtime.run(specOf(bed.app));
   await untilReady(runtime, NAME);
-  const count = () => engine.docker("images", "-q").trim().split("\n").filter(Boolean).length;
+  const count = () => engine().docker("images", "-q").trim().split("\n").filter(Boolean).length;
   assert.equal(count(), 1);
   await runtime.collect(new Set());
   assert.equal(count(), 1, "it is of an instance that runs");
