@@ -30,7 +30,8 @@ export function insideOf({ tally }: Backend): number {
 /** What there was to do since the last time of asking; nothing when there was nothing. */
 export function takeLoad({ id, tally }: Backend, nowMs: number): Load | undefined {
   passTime(tally, nowMs);
-  const busyMs = tally[CELL.busyMs] as number;
+  // Microseconds will do, and are shorter to tell.
+  const busyMs = Math.round((tally[CELL.busyMs] as number) * 1000) / 1000;
   const requests = tally[CELL.came] as number;
   tally[CELL.busyMs] = 0;
   tally[CELL.came] = 0;

@@ -158,8 +158,7 @@ export class Table {
   /** What there was to do since the last time of asking. */
   takeLoads(nowMs: number): readonly Load[] {
     const told = this.#told.splice(0);
-    const isHere = (it: Backend) => this.#backends.get(it.id) === it;
-    const loads = told.filter(isHere).flatMap((it) => loadOf(it, nowMs));
+    const loads = told.flatMap((it) => (isUnused(it) ? [] : loadOf(it, nowMs)));
     for (const it of told) if (staysTold(it)) this.#told.push(it);
     return loads;
   }
@@ -318,7 +317,7 @@ export class Table {
   }
 
   #forgetIfUnused(backend: Backend): void {
-    if (!backend.isGone || backend.uses > 0) return;
+    if (!isUnused(backend)) return;
     this.#backends.delete(backend.id);
     this.#backendSpecs.delete(backend.id);
   }
@@ -351,6 +350,11 @@ export class Table {
     endpoint.openMax = 0;
     this.#options.takenOut(endpoint);
   }
+}
+
+/** Then the table has forgotten it. */
+function isUnused({ isGone, uses }: Backend): boolean {
+  return isGone && uses === 0;
 }
 
 function loadOf(backend: Backend, nowMs: number): readonly Load[] {
