@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
-import { LINE_CHARS_MAX, LineLog, type LogLine, type ReadOptions } from "./line_log.ts";
+import { LINE_CHARS_MAX, LineLog, type ReadOptions } from "./line_log.ts";
+import type { LogLine } from "./log_line.ts";
 
 const derive = promisify(pbkdf2);
 

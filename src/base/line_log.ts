@@ -11,16 +11,8 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
-
-export interface LogLine {
-  /** When it was written: RFC 3339 with microseconds. */
-  readonly at: string;
-  /** Who wrote it: the name of an instance, or of a step. */
-  readonly from: string;
-  /** The how-manieth life of the writer this was, from 0. */
-  readonly run: number;
-  readonly text: string;
-}
+import { LineQueue } from "./line_queue.ts";
+import type { LogLine } from "./log_line.ts";
 
 export interface LogOptions {
   /** Go on with what is written from now, until the signal or the end of the log. */
@@ -50,16 +42,13 @@ export interface LineLogOptions {
 /** Longer lines are cut in pieces, so that no writer can make us hold more. */
 export const LINE_CHARS_MAX = 16 * 1024;
 
-/** A reader that is further behind than this misses lines, and is told so. */
-const BEHIND_MAX = 10_000;
-
 /**
  * A log of lines on disk, bounded and rotated, with its name and the writer on each line:
  * `<at> <name> <from> <run> <text>`. Readers in this process can follow it.
  */
 export class LineLog implements Disposable {
   readonly #options: Required<LineLogOptions>;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Set<LineQueue>();
   #fd: number | undefined;
   #bytes = 0;
   #isEnded = false;
@@ -87,13 +76,13 @@ export class LineLog implements Disposable {
     const isWanted = (line: LogLine) =>
       only(line) && (sinceMs === undefined || Date.parse(line.at) >= sinceMs);
     // Both at once, so that no line is between them and none in both.
-    const follower = new Follower(signal);
+    const follower = new LineQueue();
     if (follow && !this.#isEnded) this.#followers.add(follower);
     else follower.end();
     const files = this.#openAll();
     try {
       yield* tailOf(files, { tailLines, isWanted });
-      for await (const line of follower.lines()) if (isWanted(line)) yield line;
+      for await (const line of follower.lines(signal)) if (isWanted(line)) yield line;
     } finally {
       this.#followers.delete(follower);
       for (const { fd, isTaken } of files) if (!isTaken) closeSync(fd);
@@ -192,57 +181,6 @@ async function* linesOf(file: Opened): AsyncIterable<string> {
   } finally {
     // A reader may leave in the middle of a read: the stream knows when the file can be closed.
     input.destroy();
-  }
-}
-
-/** Lines on their way to one reader. */
-class Follower {
-  readonly #signal: AbortSignal | undefined;
-  #waiting: LogLine[] = [];
-  #isEnded = false;
-  #wake = () => {};
-
-  constructor(signal: AbortSignal | undefined) {
-    this.#signal = signal;
-  }
-
-  add(lines: readonly LogLine[]): void {
-    this.#waiting.push(...lines);
-    const missed = this.#waiting.length - BEHIND_MAX;
-    if (missed > 0) {
-      const [first] = this.#waiting.splice(0, missed + 1);
-      const text = `… ${missed + 1} lines left out: the reader is too slow`;
-      if (first !== undefined) this.#waiting.unshift({ ...first, text });
-    }
-    this.#wake();
-  }
-
-  end(): void {
-    this.#isEnded = true;
-    this.#wake();
-  }
-
-  async *lines(): AsyncIterable<LogLine> {
-    const stop = () => this.#wake();
-    this.#signal?.addEventListener("abort", stop);
-    try {
-      for (;;) {
-        const line = this.#waiting.shift();
-        if (this.#signal?.aborted === true) return;
-        if (line !== undefined) yield line;
-        else if (this.#isEnded) return;
-        // Found empty and waiting in one step: what comes between would wake nobody.
-        else await this.#news();
-      }
-    } finally {
-      this.#signal?.removeEventListener("abort", stop);
-    }
-  }
-
-  #news(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ObjectKey } from "../api/meta.ts";
 import type { Source } from "../api/source.ts";
-import type { LogLine, ReadOptions } from "../base/line_log.ts";
+import type { ReadOptions } from "../base/line_log.ts";
+import type { LogLine } from "../base/log_line.ts";
 import type { Credentials, Digest } from "../oci/oci.ts";
 import type { StepContainer, StepVolume } from "./containers.ts";
 

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { ApiError, notFound } from "../api/error.ts";
 import { assert } from "../base/assert.ts";
-import type { LogLine, LogOptions } from "../base/line_log.ts";
+import type { LogOptions } from "../base/line_log.ts";
+import type { LogLine } from "../base/log_line.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
 import type { InstanceRecord, RunRecord } from "./records.ts";
 import type { RevisionLogs } from "./revision_logs.ts";

@@ -8,9 +8,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { LineLog, type LogLine, type LogOptions } from "../base/line_log.ts";
+import { LineLog, type LogOptions } from "../base/line_log.ts";
+import { LineQueue } from "../base/line_queue.ts";
+import type { LogLine } from "../base/log_line.ts";
 import { keyOf } from "./key.ts";
-import { LineQueue } from "./line_queue.ts";
 
 export interface RevisionLogsOptions {
   readonly directory: string;

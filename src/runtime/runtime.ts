@@ -1,7 +1,8 @@
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { Probe } from "../api/probe.ts";
-import type { LogLine, LogOptions } from "../base/line_log.ts";
+import type { LogOptions } from "../base/line_log.ts";
+import type { LogLine } from "../base/log_line.ts";
 import type { Thawing } from "../base/thawing.ts";
 import type { Digest } from "../oci/oci.ts";
 

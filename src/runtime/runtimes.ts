@@ -1,6 +1,6 @@
 import { isReason } from "../api/error.ts";
 import { assert } from "../base/assert.ts";
-import type { LogLine } from "../base/line_log.ts";
+import type { LogLine } from "../base/log_line.ts";
 import { type Digest, OciError } from "../oci/oci.ts";
 import type { InstanceLogOptions } from "./keepers.ts";
 import type {

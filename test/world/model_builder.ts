@@ -1,4 +1,4 @@
-import type { LogLine } from "../../src/base/line_log.ts";
+import type { LogLine } from "../../src/base/log_line.ts";
 import type {
   Builder,
   BuildRequest,

@@ -1,6 +1,6 @@
 import { type Clock, timestampOf } from "../../base/clock.ts";
-import type { LogLine } from "../../base/line_log.ts";
 import type { Log } from "../../base/log.ts";
+import type { LogLine } from "../../base/log_line.ts";
 import { LINES_MAX, lastWords } from "../last_lines.ts";
 import type { RevisionLogs } from "../revision_logs.ts";
 import type { Connections } from "./connection.ts";

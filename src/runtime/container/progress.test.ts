@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogLine } from "../../base/line_log.ts";
+import type { LogLine } from "../../base/log_line.ts";
 import { Progress } from "./progress.ts";
 
 function line(text: string): LogLine {

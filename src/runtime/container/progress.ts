@@ -1,4 +1,4 @@
-import type { LogLine } from "../../base/line_log.ts";
+import type { LogLine } from "../../base/log_line.ts";
 
 /**
  * How far a log is that is filled from one in which each line has its time: what has been read

@@ -1,4 +1,4 @@
-import type { LogLine } from "../base/line_log.ts";
+import type { LogLine } from "./log_line.ts";
 
 /** A reader that is further behind than this misses lines, and is told so. */
 const LINES_MAX = 10_000;
