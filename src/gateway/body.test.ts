@@ -1,34 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Fleet } from "./fleet.ts";
-import type { Address } from "./front.ts";
-import { backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
+import { test } from "node:test";
+import { RawClient, until } from "./rig.ts";
+import { fleetOfSuite } from "./suite_fleet.ts";
 
-const rig = new Rig();
-const cleanup = new AsyncDisposableStack();
-let fleet: Fleet;
-let address: Address;
-let count = 0;
-
-before(async () => {
-  fleet = await rig.start();
-  assert(fleet.address !== undefined);
-  address = fleet.address;
-});
-
-after(async () => {
-  await rig[Symbol.asyncDispose]();
-  await cleanup[Symbol.asyncDispose]();
-});
-
-async function serve(handler: Handler): Promise<string> {
-  count += 1;
-  const id = `default/body-${count}`;
-  const instance = cleanup.use(await Instance.start(id, handler));
-  await fleet.putBackend(backendOf(id, [instance]));
-  await fleet.putRoute(routeOf(`body-${count}.localhost`, { [id]: 100 }));
-  return `body-${count}.localhost`;
-}
+const { address, serve } = await fleetOfSuite();
 
 test("the head of a request does not wait for its body, nor a piece for the next", async () => {
   const seen: string[] = [];

@@ -1,32 +1,16 @@
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { createServer, type Socket } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { every, systemClock } from "../base/clock.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Address } from "./front.ts";
-import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
+import { ask, backendOf, type Handler, Instance, RawClient, routeOf, until } from "./rig.ts";
 import type { BackendLimits, EndpointSpec } from "./route_table.ts";
+import { fleetOfSuite } from "./suite_fleet.ts";
 
 /** Small, so that a test can fill it. */
 const QUEUE_MAX = 40;
-const rig = new Rig();
-const cleanup = new AsyncDisposableStack();
-let fleet: Fleet;
-let address: Address;
+const { fleet, address, cleanup } = await fleetOfSuite({ limits: { queueMax: QUEUE_MAX } });
 let count = 0;
-
-before(async () => {
-  fleet = await rig.start({ limits: { queueMax: QUEUE_MAX } });
-  assert(fleet.address !== undefined);
-  address = fleet.address;
-  await fleet.settled();
-});
-
-after(async () => {
-  await rig[Symbol.asyncDispose]();
-  await cleanup[Symbol.asyncDispose]();
-});
 
 interface Served {
   readonly host: string;

@@ -3,40 +3,12 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Address } from "./front.ts";
-import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
+import { ask, backendOf, type Handler, Instance, RawClient, routeOf, until } from "./rig.ts";
+import { fleetOfSuite } from "./suite_fleet.ts";
 
-const rig = new Rig();
-const cleanup = new AsyncDisposableStack();
-let fleet: Fleet;
-let address: Address;
-let count = 0;
-
-before(async () => {
-  fleet = await rig.start();
-  assert(fleet.address !== undefined);
-  address = fleet.address;
-  await fleet.settled();
-});
-
-after(async () => {
-  await rig[Symbol.asyncDispose]();
-  await cleanup[Symbol.asyncDispose]();
-});
-
-/** A host of its own for one test, served by one instance. */
-async function serve(handler: Handler, limits = {}): Promise<string> {
-  count += 1;
-  const id = `default/app-${count}`;
-  const host = `app-${count}.localhost`;
-  const instance = cleanup.use(await Instance.start(`${id}-x`, handler));
-  await fleet.putBackend(backendOf(id, [instance], limits));
-  await fleet.putRoute(routeOf(host, { [id]: 100 }));
-  return host;
-}
+const { fleet, address, cleanup, serve } = await fleetOfSuite();
 
 const echo: Handler = (req, res) => {
   res.writeHead(200, { "content-type": "application/json" });

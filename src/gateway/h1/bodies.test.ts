@@ -2,50 +2,27 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { type Chance, seededChance, systemChance } from "../../base/chance.ts";
 import { systemClock } from "../../base/clock.ts";
 import { DateLine } from "../../base/h1/date_line.ts";
 import { Facts } from "../../base/h1/facts.ts";
 import { Head } from "../../base/h1/head.ts";
 import { attend } from "../attendant.ts";
-import type { Fleet } from "../fleet.ts";
-import type { Address } from "../front.ts";
 import { LIMITS } from "../limits.ts";
 import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "../rig.ts";
+import { fleetOfSuite } from "../suite_fleet.ts";
 import { Answering } from "./answering.ts";
 import { type Asking, askingOf, isProblem, Seen } from "./asking.ts";
 import type { H1Answer } from "./channel.ts";
 
 const BODIES = 24;
 const BYTES_MAX = 3_000_000;
-const rig = new Rig();
-const cleanup = new AsyncDisposableStack();
-let fleet: Fleet;
-let address: Address;
-
-before(async () => {
-  fleet = await rig.start();
-  assert(fleet.address !== undefined);
-  address = fleet.address;
-});
-
-after(async () => {
-  await rig[Symbol.asyncDispose]();
-  await cleanup[Symbol.asyncDispose]();
-});
-
-async function serve(name: string, handler: Handler): Promise<string> {
-  const id = `default/${name}`;
-  const instance = cleanup.use(await Instance.start(id, handler));
-  await fleet.putBackend(backendOf(id, [instance]));
-  await fleet.putRoute(routeOf(`${name}.localhost`, { [id]: 100 }));
-  return `${name}.localhost`;
-}
+const { fleet, address, cleanup, serve } = await fleetOfSuite();
 
 test("an empty body in chunks that is sent again ends again", async () => {
   const asked = new Map<Socket, number>();
-  const host = await serve("fickle", (req, res) => {
+  const host = await serve((req, res) => {
     const before = asked.get(req.socket) ?? 0;
     asked.set(req.socket, before + 1);
     if (before > 0) req.socket.destroy();
@@ -81,7 +58,7 @@ test("an answer that has begun is cut when its time is over, unless it may be la
 
 test("a client that sends no more has given up on its request, and a connection ends", async () => {
   let closed = 0;
-  const host = await serve("unheard", (req, res) => {
+  const host = await serve((req, res) => {
     res.on("close", () => {
       closed += 1;
     });
@@ -129,7 +106,7 @@ test("a socket that was accepted reads into the buffer that it is given", async 
 test("many bodies at once, long and short, come back as they went, whoever is slow", async () => {
   const seed = Math.floor(systemChance.fraction() * 2 ** 31);
   const chance = seededChance(seed);
-  const host = await serve("echo", (req, res) => {
+  const host = await serve((req, res) => {
     const length = req.headers["content-length"];
     if (length !== undefined && req.headers["x-chunked"] === undefined) {
       res.setHeader("content-length", length);
@@ -186,7 +163,7 @@ function echoed(host: string, body: Buffer, chance: Chance): Promise<string> {
 }
 
 test("an answer that waits for its client is not touched by others meanwhile", async () => {
-  const host = await serve("sizes", (req, res) => {
+  const host = await serve((req, res) => {
     const [, size, letter = ""] = (req.url ?? "").split("/");
     res.end(Buffer.alloc(Number(size), letter));
   });

@@ -3,12 +3,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { constants } from "node:http2";
 import { Readable } from "node:stream";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import { systemClock } from "../../base/clock.ts";
-import type { Fleet } from "../fleet.ts";
-import type { Address } from "../front.ts";
-import { ask, backendOf, type Handler, Instance, RawClient, Rig, routeOf, until } from "../rig.ts";
+import { ask, type Handler, RawClient, Rig, routeOf, until } from "../rig.ts";
+import { fleetOfSuite } from "../suite_fleet.ts";
 import {
   askStream,
   connectTo,
@@ -17,34 +16,8 @@ import {
   streamBackend,
 } from "./world.ts";
 
-const rig = new Rig();
-const cleanup = new AsyncDisposableStack();
-let fleet: Fleet;
-let address: Address;
+const { cleanup, fleet, address, serve: servePlain } = await fleetOfSuite();
 let count = 0;
-
-before(async () => {
-  fleet = await rig.start();
-  assert(fleet.address !== undefined);
-  address = fleet.address;
-  await fleet.settled();
-});
-
-after(async () => {
-  await rig[Symbol.asyncDispose]();
-  await cleanup[Symbol.asyncDispose]();
-});
-
-/** A host of its own for one test, served by one instance of HTTP/1.1. */
-async function servePlain(handler: Handler, limits = {}): Promise<string> {
-  count += 1;
-  const id = `default/plain-${count}`;
-  const host = `plain-${count}.localhost`;
-  const instance = cleanup.use(await Instance.start(`${id}-x`, handler));
-  await fleet.putBackend(backendOf(id, [instance], limits));
-  await fleet.putRoute(routeOf(host, { [id]: 100 }));
-  return host;
-}
 
 /** The same, of HTTP/2. */
 async function serveStreams(handler: StreamHandler, limits = {}) {
@@ -104,7 +77,7 @@ test("a stream reaches an instance of HTTP/1.1 as a request, trailers and all", 
   assert.deepEqual(seen, {
     ...{ method: "POST", url: "/a?b", bytes: 5, digest, trailers: ["x-sum", "5"] },
   });
-  assert.deepEqual([code, got["varve-revision"], trailers["x-end"]], [200, "plain-1", "yes"]);
+  assert.deepEqual([code, got["varve-revision"], trailers["x-end"]], [200, "app-1", "yes"]);
   const flat = rawHeaders.join("\n");
   for (const part of [`Host\n${host}`, "cookie\na=1; b=2", "Transfer-Encoding\nchunked"]) {
     assert(flat.includes(part), `${part} is not in:\n${flat}`);
