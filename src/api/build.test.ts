@@ -111,6 +111,18 @@ const REFUSED: readonly (BuildSpec & { readonly says: string })[] = [
     says: "volumeMount has no matching volume: spec.steps[0].volumeMounts[0].name",
   },
   {
+    steps: [{ image: "a", terminationMessagePath: "why" }],
+    says: "invalid value: why: spec.steps[0].terminationMessagePath",
+  },
+  {
+    steps: [{ image: "a", terminationMessagePath: "/builder" }],
+    says: "invalid value: /builder: spec.steps[0].terminationMessagePath",
+  },
+  {
+    ...{ steps: STEPS, source: { custom: { image: "a", terminationMessagePath: "/workspace" } } },
+    says: "invalid value: /workspace: spec.source.custom.terminationMessagePath",
+  },
+  {
     ...{ steps: STEPS, volumes: [{ name: "v" }] },
     says: "expected exactly one, got neither: spec.volumes[0].secret, spec.volumes[0].configMap",
   },

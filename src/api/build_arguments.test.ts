@@ -12,6 +12,7 @@ const TEMPLATE = {
       command: ["${DIR}/make"],
       args: ["--to=${IMAGE}", "${OTHER}"],
       workingDir: "${DIR}",
+      terminationMessagePath: "${DIR}/why",
       env: [
         { name: "A", value: "${IMAGE}" },
         { name: "B", valueFrom: { secretKeyRef: { name: "${CONFIG}", key: "k" } } },
@@ -46,6 +47,7 @@ test("an argument stands wherever its parameter is named, or else a default", ()
         command: ["/workspace/make"],
         args: ["--to=app", "${OTHER}"],
         workingDir: "/workspace",
+        terminationMessagePath: "/workspace/why",
         env: [
           { name: "A", value: "app" },
           { name: "B", valueFrom: { secretKeyRef: { name: "c", key: "k" } } },

@@ -83,6 +83,7 @@ type Fill = (text: string) => string;
 
 function mapStep(step: Step, fill: Fill): Step {
   const { name, image, command, args, workingDir, env, volumeMounts } = step;
+  const { terminationMessagePath: file } = step;
   return {
     ...step,
     ...(name !== undefined && { name: fill(name) }),
@@ -90,6 +91,7 @@ function mapStep(step: Step, fill: Fill): Step {
     ...(command !== undefined && { command: command.map(fill) }),
     ...(args !== undefined && { args: args.map(fill) }),
     ...(workingDir !== undefined && { workingDir: fill(workingDir) }),
+    ...(file !== undefined && { terminationMessagePath: fill(file) }),
     ...(env !== undefined && { env: env.map((one) => mapVariable(one, fill)) }),
     ...(volumeMounts !== undefined && {
       volumeMounts: volumeMounts.map((mount) => ({

@@ -15,6 +15,7 @@ import {
 import {
   checkMountPath,
   checkStepContainer,
+  checkTermination,
   checkVariables,
   cleanPath,
 } from "./container_check.ts";
@@ -34,6 +35,9 @@ import {
 } from "./violation.ts";
 import type { Volume } from "./volume.ts";
 import { checkInside, checkVolume } from "./volume_check.ts";
+
+/** Where all steps of a Build have the same. */
+const OWN_PLACES = ["/workspace", "/builder/home"];
 
 /** What is wrong with what a Build shall do (spec/elafros §9). */
 export function checkBuildSpec(spec: BuildSpec, path = "spec"): readonly Violation[] {
@@ -213,6 +217,7 @@ function checkCustom(custom: Step, targetPath: string, path: string): readonly V
       : [disallowed(at(path, "targetPath"), "a custom source writes where it likes")]),
     ...checkStepContainer(custom, where),
     ...checkMounts(custom, where),
+    ...checkFile(custom, where, new Map()),
   ];
 }
 
@@ -221,7 +226,7 @@ function checkSteps(
   path: string,
   volumes: readonly Volume[],
 ): readonly Violation[] {
-  const known = new Set(volumes.map(({ name }) => name));
+  const known = new Map(volumes.map((volume) => [volume.name, volume]));
   const names = steps.map(({ name = "" }) => name);
   return [
     ...steps.flatMap((step, index) => {
@@ -232,6 +237,7 @@ function checkSteps(
         ...(why === undefined ? [] : [invalidValue(at(where, "name"), name, why)]),
         ...checkStepContainer(step, where),
         ...checkMounts(step, where),
+        ...checkFile(step, where, known),
         ...volumeMounts.flatMap((mount, at_) => {
           if (known.has(mount.name)) return [];
           const details = `there is no volume "${brief(mount.name)}"`;
@@ -242,6 +248,17 @@ function checkSteps(
     }),
     ...doubles(names).map((index) => wrong(at(path, "steps", index, "name"), BOTH)),
   ];
+}
+
+/** The file in which it may say how it ended has to have a place beside what all steps have. */
+function checkFile(
+  step: Step,
+  path: string,
+  volumes: ReadonlyMap<string, Volume>,
+): readonly Violation[] {
+  const own = OWN_PLACES.map((mountPath) => ({ name: posix.basename(mountPath), mountPath }));
+  const { volumeMounts = [] } = step;
+  return checkTermination({ ...step, volumeMounts: [...own, ...volumeMounts] }, { path, volumes });
 }
 
 function checkMounts({ volumeMounts = [] }: Step, path: string): readonly Violation[] {

@@ -19,6 +19,7 @@ export const step = t.Object({
   resources: t.Optional(resources),
   securityContext: t.Optional(securityContext),
   volumeMounts: t.Optional(t.MapList(volumeMount, "mountPath")),
+  terminationMessagePath: text,
 });
 
 /** Where the files of a build come from: one of git, gcs, custom and upload. */

@@ -251,7 +251,10 @@ export function checkMountPath(mountPath: string, field: string): readonly Viola
 }
 
 /** A file is mounted there for each run, so that there must be a place for it. */
-function checkTermination(container: Container, check: ContainerCheck): readonly Violation[] {
+export function checkTermination(
+  container: Container,
+  check: Pick<ContainerCheck, "path" | "volumes">,
+): readonly Violation[] {
   const { terminationMessagePath: given = TERMINATION_MESSAGE_PATH } = container;
   const field = at(check.path, "terminationMessagePath");
   const file = cleanPath(given);
@@ -268,7 +271,7 @@ function checkTermination(container: Container, check: ContainerCheck): readonly
 function whyNoPlace(
   file: string,
   { volumeMounts = [] }: Container,
-  { volumes }: ContainerCheck,
+  { volumes }: Pick<ContainerCheck, "volumes">,
 ): string | undefined {
   const places = volumeMounts.map((mount) => ({ ...mount, place: cleanPath(mount.mountPath) }));
   const all = places.filter(({ place }) => !RESERVED_PATHS.has(place));

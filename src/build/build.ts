@@ -110,8 +110,8 @@ export interface PartState {
   readonly startedAt?: string;
   readonly endedAt?: string;
   readonly exitCode?: number;
-  /** Of one that failed. */
   readonly reason?: string;
+  /** Why it failed; or what it left to say how it ended. */
   readonly message?: string;
 }
 

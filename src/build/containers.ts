@@ -7,9 +7,15 @@ export interface StepContainer {
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir?: string;
   readonly mounts: readonly StepMount[];
-  readonly limits: { readonly memoryBytes?: number; readonly cpuMillis?: number };
+  readonly limits: {
+    readonly memoryBytes?: number;
+    readonly cpuMillis?: number;
+    readonly cpuShares?: number;
+  };
   readonly user?: { readonly uid?: number; readonly gid?: number };
   readonly security?: StepSecurity;
+  /** Where it may write how it ended, "/dev/termination-log" otherwise. */
+  readonly terminationMessagePath?: string;
 }
 
 /** A directory: with these files, or else empty at first and shared by all that mount it. */
@@ -61,6 +67,8 @@ export interface ContainerEnd {
   /** As a shell tells it: a signal counts from 128. */
   readonly exitCode: number;
   readonly isOutOfMemory: boolean;
+  /** What it wrote to its `terminationMessagePath`, maybe nothing. */
+  readonly message: string;
 }
 
 /** Runs containers of builds: the one way in which a build runs what is in an image. */

@@ -28,7 +28,7 @@ async function built(
     whyNone: async () => undefined,
     async run(job) {
       job.onStart();
-      return { exitCode: step(job) ?? 0, isOutOfMemory: false };
+      return { exitCode: step(job) ?? 0, isOutOfMemory: false, message: "" };
     },
     async [Symbol.asyncDispose]() {},
   };

@@ -142,7 +142,7 @@ class StepsAtWork {
     const { image: _, credentials: __, ...container } = planned;
     const image = await this.#imageOf(planned);
     const tail: string[] = [];
-    const { exitCode, isOutOfMemory } = await containers.run({
+    const { exitCode, isOutOfMemory, message } = await containers.run({
       name: `${id}/${name}`,
       image,
       container: {
@@ -161,9 +161,11 @@ class StepsAtWork {
       },
     });
     work.signal.throwIfAborted();
+    const said = message.trim() === "" ? tail : message.trimEnd().split("\n");
     if (isOutOfMemory && exitCode !== 0)
-      throw new StepError("was ended for want of memory: give it more", tail);
-    if (exitCode !== 0) throw new StepError(`failed with exit code ${exitCode}`, tail);
+      throw new StepError("was ended for want of memory: give it more", said);
+    if (exitCode !== 0) throw new StepError(`failed with exit code ${exitCode}`, said);
+    if (message !== "") this.#note(name, { message: work.withoutSecrets(message) });
   }
 
   /** What a user mounts at the places of ours counts more. */

@@ -73,6 +73,33 @@ test("fail: a step that fails ends the Build, with its code and last words", opt
   assert.doesNotMatch(await bench.log("fail"), /never/);
 });
 
+test(
+  "last words: what a step leaves to say how it ended is told, of any end",
+  options,
+  async () => {
+    const leaves = (path: string, then: string) =>
+      `fs.writeFileSync("${path}", "3 left\\n"); ${then}`;
+    const { said, build } = await bench.run("words", {
+      steps: [
+        bench.step(leaves("/dev/termination-log", ""), { name: "fine" }),
+        bench.step('want(read("/dev/termination-log"), "")', { name: "silent" }),
+        bench.step(leaves("/run/why", 'console.log("noise"); exit(3)'), {
+          name: "bad",
+          terminationMessagePath: "/run/why",
+        }),
+      ],
+    });
+    assert.match(said, /Step "build-step-bad" failed with exit code 3: 3 left; for logs run/);
+    const states = build.status?.stepStates ?? [];
+    const ends = states.map(({ terminated: end }) => [end?.reason, end?.message]);
+    assert.deepEqual(ends, [
+      ["Completed", "3 left\n"],
+      ["Completed", undefined],
+      ["Error", "3 left"],
+    ]);
+  },
+);
+
 test("panic: a step that crashes ends the Build", options, async () => {
   const { said } = await bench.run("panic", { steps: [bench.step("process.abort()")] });
   assert.match(said, /^False BuildExecuteFailed Step "build-step-unnamed-0" failed with exit/);

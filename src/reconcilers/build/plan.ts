@@ -139,7 +139,7 @@ interface Containing {
 }
 
 function containerOf(step: Step, { puller, listers, logins, lacking }: Containing) {
-  const { image = "", command, args, workingDir } = step;
+  const { image = "", command, args, workingDir, terminationMessagePath } = step;
   const { configMaps, secrets } = listers;
   const { namespace } = puller;
   const { variables, missing } = variablesFor(step, { namespace, configMaps, secrets });
@@ -154,6 +154,7 @@ function containerOf(step: Step, { puller, listers, logins, lacking }: Containin
     ...(command !== undefined && { command }),
     ...(args !== undefined && { args }),
     ...(workingDir !== undefined && workingDir !== "" && { workingDir }),
+    ...(terminationMessagePath !== undefined && { terminationMessagePath }),
     env: variables,
     mounts: mountsOf(step),
     limits: limitsOf(step),

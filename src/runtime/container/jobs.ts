@@ -15,6 +15,7 @@ import { whyUnfit } from "./fitness.ts";
 import { framesOf } from "./frames.ts";
 import { LoadedImages } from "./loaded_images.ts";
 import { containerOf } from "./plan.ts";
+import { makeTerminationFile, readTerminationMessage } from "./termination_message.ts";
 import { layOutVolumes } from "./volumes.ts";
 import { reasonIn } from "./words.ts";
 
@@ -73,7 +74,10 @@ export class Jobs implements Containers {
       if (refusal !== undefined) throw new NotStarted(`image ${image} cannot run here: ${refusal}`);
       const name = await unlessAborted(signal, this.#loaded.get(engine, image));
       mkdirSync(directory, { recursive: true });
-      const mounts = layOutVolumes({ volumes, mounts: asked.mounts }, directory);
+      const mounts = [
+        ...layOutVolumes({ volumes, mounts: asked.mounts }, directory),
+        makeTerminationFile(directory, asked.terminationMessagePath),
+      ];
       const pidsMax = this.#options.pidsMax ?? PIDS_MAX;
       const labels = this.#labelsOf(job);
       const around = { network, image: name, labels, mounts, pidsMax, logMegabytes: LOG_MEGABYTES };
@@ -104,7 +108,7 @@ export class Jobs implements Containers {
       await engine.act(`/containers/${id}/start`);
       job.onStart();
       await follow(engine, id, job);
-      return await endOf(engine, id);
+      return await endOf(engine, id, job);
     } catch (thrown) {
       // The engine has not found something: only the image can be missing.
       if (isStatus(thrown, 404)) this.#loaded.forget(engine, job.image);
@@ -156,8 +160,9 @@ async function follow(engine: Engine, id: string, { signal, onLine }: ContainerJ
   }
 }
 
-async function endOf(engine: Engine, id: string): Promise<ContainerEnd> {
+async function endOf(engine: Engine, id: string, job: ContainerJob): Promise<ContainerEnd> {
   const { StatusCode } = await engine.post(`/containers/${id}/wait`, WAITED, { limitMs: 0 });
   const found = await look(engine, id);
-  return { exitCode: StatusCode, isOutOfMemory: found?.State.OOMKilled === true };
+  const message = readTerminationMessage(job.directory) ?? "";
+  return { exitCode: StatusCode, isOutOfMemory: found?.State.OOMKilled === true, message };
 }
