@@ -30,8 +30,6 @@ const WARM_ROUNDS = 3;
 const MEMORY_BUDGET_MB = 1000;
 const MEMORY_BUDGET_SERVICES = 10_000;
 const RATIO_BUDGET = 1.2;
-/** With fewer, what a warm process takes is more than what they do. */
-const PROJECTED_MIN = 500;
 /** Until the room that work took has been given back. */
 const REST_MS = 12_000;
 const WITHIN_MS = 120_000;
@@ -99,17 +97,11 @@ function tellMemory(empty: number, full: number): void {
     "scale",
     `  control process: ${rounded(full)} MB, ${rounded(empty)} MB with ${FEW} services`,
   );
-  if (many < PROJECTED_MIN) return;
+  // A smaller number says little of it: most of what there is by then is garbage.
+  if (many < MEMORY_BUDGET_SERVICES || revisions < 3) return;
   const each = ((full - empty) * 1024) / (many - FEW);
-  const isFull = many >= MEMORY_BUDGET_SERVICES && revisions >= 3;
-  const expected = isFull ? full : empty + (each * MEMORY_BUDGET_SERVICES) / 1024;
-  const what = isFull ? "it is" : "at this rate it would be";
-  const verdict = expected <= MEMORY_BUDGET_MB ? "kept" : "missed";
-  const size = `${rounded(MEMORY_BUDGET_SERVICES)} services, ${rounded(each)} KB each`;
-  claim(
-    "scale",
-    `  budget ${MEMORY_BUDGET_MB} MB at ${size}: ${verdict}: ${what} ${rounded(expected)}`,
-  );
+  const verdict = full <= MEMORY_BUDGET_MB ? "kept" : "missed";
+  claim("scale", `  budget ${MEMORY_BUDGET_MB} MB: ${verdict}, ${rounded(each)} KB a service`);
 }
 
 function tellMore(few: More, now: More): void {
