@@ -22,10 +22,7 @@ test("what becomes of requests is told of those that are compared, and of them a
   for (let sent = 0; sent < 60; sent += 1) await ask(fleet.address, { host: HOST });
   await until("all is told", () => sumOf(told, "default/a", ({ requests }) => requests) === 30);
   await until("all is judged", () => sumOf(told, "default/b", ended) === 30);
-  assert.equal(
-    sumOf(told, "default/b", ({ outcomes }) => outcomes?.arrived ?? 0),
-    30,
-  );
+  assert.equal(sumOf(told, "default/b", arrived), 30);
   assert.equal(
     sumOf(told, "default/b", ({ outcomes }) => outcomes?.failed ?? 0),
     30,
@@ -67,6 +64,19 @@ test("an answer that is cut has failed, and a request is timed to its end", asyn
   assert(longest > 60, `the longest is below ${longest} ms`);
 });
 
+test("requests that nobody answers are told of as well", async () => {
+  await using rig = new Rig();
+  await using instance = await Instance.start("i", () => {});
+  const fleet = await rig.start();
+  await fleet.putBackend(backendOf("default/a", [instance]));
+  const told: Load[] = [];
+  using _ = fleet.onLoad((loads) => told.push(...loads));
+  await fleet.putRoute({ ...routeOf(HOST, { "default/a": 100 }), compared: ["default/a"] });
+  for (let sent = 0; sent < 3; sent += 1) ask(fleet.address, { host: HOST }).catch(() => {});
+  await until("all have come", () => sumOf(told, "default/a", arrived) === 3);
+  assert.equal(sumOf(told, "default/a", ended), 0);
+});
+
 function cut(res: ServerResponse): void {
   res.writeHead(200, { "content-length": 9 });
   res.write("cut", () => res.destroy());
@@ -74,6 +84,10 @@ function cut(res: ServerResponse): void {
 
 function sumOf(told: readonly Load[], id: string, of: (load: Load) => number): number {
   return told.filter(({ backend }) => backend === id).reduce((sum, load) => sum + of(load), 0);
+}
+
+function arrived({ outcomes }: Load): number {
+  return outcomes?.arrived ?? 0;
 }
 
 function ended({ outcomes }: Load): number {

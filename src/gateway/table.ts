@@ -360,6 +360,7 @@ function isUnused({ isGone, uses }: Backend): boolean {
 function loadOf(backend: Backend, nowMs: number): readonly Load[] {
   const outcomes = backend.outcomes?.take();
   const taken = takeLoad(backend, nowMs);
-  if (outcomes === undefined || outcomes.ended === 0) return taken === undefined ? [] : [taken];
+  if (outcomes === undefined) return taken === undefined ? [] : [taken];
+  if (taken === undefined && outcomes.ended === 0) return [];
   return [{ backend: backend.id, busyMs: 0, requests: 0, ...taken, outcomes }];
 }
