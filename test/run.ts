@@ -35,7 +35,8 @@ const isMeant = (file: string) => wanted !== usual || values.long || !LONG.inclu
 const files = globSync(wanted).filter(isMeant).toSorted();
 
 /** Hooks of a file would be those of all, and what is told of a process is of one file alone. */
-const ALONE = /\b(before|after)(Each)?\(|child_process|process\.(env|exit|kill|chdir|on)|\/proc\//;
+const ALONE =
+  /(\b(before|after)(Each)?|OfSuite)\(|child_process|process\.(env|exit|kill|chdir|on)|\/proc\//;
 const ALONE_IN = [
   ...["src/runtime/process/", "src/store/", "test/store/"],
   // It looks at the heap of its process.
