@@ -6,11 +6,13 @@ import {
   type BuildTemplateSpec,
   CANCELLED,
   GCS_TYPES,
+  HOME_PATH,
   SOURCE_FORMS,
   type Step,
   sourcesOf,
   TEMPLATE_KINDS,
   type TemplateUse,
+  WORKSPACE_PATH,
 } from "./build_spec.ts";
 import {
   checkMountPath,
@@ -35,9 +37,6 @@ import {
 } from "./violation.ts";
 import type { Volume } from "./volume.ts";
 import { checkInside, checkVolume } from "./volume_check.ts";
-
-/** Where all steps of a Build have the same. */
-const OWN_PLACES = ["/workspace", "/builder/home"];
 
 /** What is wrong with what a Build shall do (spec/elafros §9). */
 export function checkBuildSpec(spec: BuildSpec, path = "spec"): readonly Violation[] {
@@ -256,7 +255,10 @@ function checkFile(
   path: string,
   volumes: ReadonlyMap<string, Volume>,
 ): readonly Violation[] {
-  const own = OWN_PLACES.map((mountPath) => ({ name: posix.basename(mountPath), mountPath }));
+  const own = [WORKSPACE_PATH, HOME_PATH].map((mountPath) => ({
+    name: posix.basename(mountPath),
+    mountPath,
+  }));
   const { volumeMounts = [] } = step;
   return checkTermination({ ...step, volumeMounts: [...own, ...volumeMounts] }, { path, volumes });
 }

@@ -72,6 +72,9 @@ export type TemplateUse = Value<typeof template>;
 export type BuildParameter = Value<typeof parameter>;
 export type BuildTemplateSpec = Value<typeof buildTemplateSpec>;
 
+/** What all steps of a Build have, and where; the second is their HOME. */
+export const WORKSPACE_PATH = "/workspace";
+export const HOME_PATH = "/builder/home";
 export const TEMPLATE_KINDS = ["BuildTemplate", "ClusterBuildTemplate"] as const;
 export const SOURCE_FORMS = ["git", "gcs", "custom", "upload"] as const;
 export const GCS_TYPES = ["Archive", "Manifest"] as const;

@@ -1,5 +1,6 @@
 import { chmod, lstat, mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { HOME_PATH, WORKSPACE_PATH } from "../api/build_spec.ts";
 import type { Clock } from "../base/clock.ts";
 import { isMissing } from "../base/durable_file.ts";
 import { type Digest, OciError, type Registry } from "../oci/oci.ts";
@@ -33,8 +34,6 @@ export interface StepsDeps extends ArchiveDeps {
 /** No volume of a user's has such a name. */
 const WORKSPACE = ".workspace";
 const HOME = ".home";
-const WORKSPACE_PATH = "/workspace";
-const HOME_PATH = "/builder/home";
 const EVERYBODY = 0o777;
 const TAIL_LINES = 10;
 /** What shows as the image of what is fetched without one. */
