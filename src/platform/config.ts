@@ -178,7 +178,7 @@ export function homeOf(environment: Environment): string {
 /** `varve serve --help`. */
 export function configHelp(): string {
   const rows = SETTINGS.map(({ flag, value, variable, otherwise, meaning }) => {
-    const head = `  --${flag}${value === undefined ? "" : ` ${value}`}`;
+    const head = `  --${flag}${value === undefined ? "" : ` ${value}`} `;
     return `${head.padEnd(24)}${meaning}\n${" ".repeat(24)}[${variable}; otherwise ${otherwise}]`;
   });
   return [

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The places of a home. Nothing is written outside of it. */
@@ -32,17 +32,32 @@ export function homeAt(path: string): Home {
   };
 }
 
-/** Makes the directory, for its owner alone. Throws an `Error` that names it when it cannot be. */
-export async function makeHome({ path, pki }: Home): Promise<void> {
+/**
+ * Makes the directory, where others may pass but not look: instances can have users of their own,
+ * and their files are in it. One that is there keeps its mode, which may be somebody's wish. What
+ * only this server reads is its owner's alone. Throws an `Error` that names the home when it cannot
+ * be.
+ */
+export async function makeHome(home: Home): Promise<void> {
+  const { path, pki, images, builds } = home;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    await mkdir(pki, { recursive: true, mode: 0o700 });
-    await mkdir(join(pki, "hosts"), { recursive: true, mode: 0o700 });
+    const made = await mkdir(path, { recursive: true });
+    if (made !== undefined) await chmod(path, 0o711);
+    for (const own of [pki, join(pki, "hosts"), images, builds]) {
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      await chmod(own, 0o700);
+    }
+    for (const part of ["", "-wal"]) await closeToOthers(home.store + part);
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     const way = "choose another with --home, or make it writable";
     throw new Error(`Cannot use the home "${path}": ${why}; ${way}`, { cause: thrown });
   }
+}
+
+/** What has been made by an earlier version had the mode that files have by default. */
+async function closeToOthers(file: string): Promise<void> {
+  if (existsSync(file)) await chmod(file, 0o600);
 }
 
 /** A note that a restore was begun here. While it stands, what is in the home may be a part. */

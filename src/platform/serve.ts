@@ -13,6 +13,8 @@ export async function serve(args: readonly string[], program: string): Promise<n
   }
   const config = configFrom(args);
   if (config === undefined) return 2;
+  // What is nobody else's says so; with a stricter one, instances of other users could not pass.
+  process.umask(0o022);
   const log = makeLog({ level: config.logLevel });
   const stopped = untilStopped();
   try {

@@ -1,5 +1,6 @@
 import {
   accessSync,
+  chmodSync,
   closeSync,
   constants,
   fsyncSync,
@@ -82,6 +83,8 @@ function make(path: string): void {
   try {
     const database = new DatabaseSync(draft);
     try {
+      // SQLite would let everybody read it; what it makes beside it has the same mode.
+      chmodSync(draft, 0o600);
       database.exec(`
         PRAGMA page_size = ${PAGE_BYTES};
         PRAGMA synchronous = EXTRA;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { chmod } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Condition, conditionOf } from "../../src/api/condition.ts";
+import type { Container } from "../../src/api/container.ts";
 import type { Draft } from "../../src/api/meta.ts";
 import { REVISION } from "../../src/api/revision.ts";
 import { SERVICE, type Service } from "../../src/api/service.ts";
@@ -36,9 +38,9 @@ async function push(name: string, command: readonly string[]): Promise<void> {
   );
 }
 
-async function deploy(name: string): Promise<void> {
+async function deploy(name: string, more: Partial<Container> = {}): Promise<void> {
   const { apiVersion, kind } = SERVICE;
-  const containers = [{ image: `${registry.host}/${name}:1` }];
+  const containers = [{ image: `${registry.host}/${name}:1`, ...more }];
   const draft: Draft<Service> = {
     ...{ apiVersion, kind, metadata: { namespace: "default", name } },
     spec: { template: { spec: { containers } } },
@@ -80,3 +82,27 @@ test("ERR-11: a program that ends at its start tells its code and its last words
   assert.deepEqual([healthy?.status, healthy?.reason], ["False", "ExitCode127"]);
   assert.match(status?.logUrl ?? "", /^https:\/\/.*broken-00001/);
 });
+
+const ROOT = { skip: process.getuid?.() === 0 ? false : "only root runs something as another" };
+
+test(
+  "a user who may not pass to its files is told where, and what to do about it",
+  ROOT,
+  async () => {
+    await push("another:1", ["sh", "-c", "id -u; touch $HOME/x && exit 3"]);
+    await chmod(varve.home, 0o700);
+    await deploy("another", { securityContext: { runAsUser: 4321 } });
+    const { message = "" } = await failure("another");
+    assert.match(
+      message,
+      /user 4321 .* whom "[^"]+" does not let pass \(mode 0700.* --home .* chmod/,
+    );
+    assert(message.includes(`"${varve.home}"`), message);
+    await chmod(varve.home, 0o711);
+    const lateMs = Date.now() + WITHIN_MS;
+    while ((await failure("another")).message !== "Container failed with: 4321") {
+      assert(Date.now() < lateMs, JSON.stringify(await failure("another")));
+      await sleep(50);
+    }
+  },
+);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, realpathSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
 import type { Backoff } from "../../base/backoff.ts";
@@ -77,7 +77,9 @@ export class ContainerRuntime implements OwnRuntime {
 
   async start(): Promise<void> {
     assert(this.#shared === undefined, "A runtime is started once");
-    mkdirSync(this.#options.home, { recursive: true, mode: 0o711 });
+    // Engines mount what is in it as root or as we are; an earlier version let others pass.
+    mkdirSync(this.#options.home, { recursive: true });
+    chmodSync(this.#options.home, 0o700);
     this.#shared = this.#share();
     this.#records.start();
     this.#logs.start();

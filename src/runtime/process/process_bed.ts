@@ -46,7 +46,8 @@ export class ProcessBed implements AsyncDisposable {
   #unfit: Digest | undefined;
 
   private constructor(tools: BedTools) {
-    // Instances of other users have to pass.
+    // Instances of other users have to pass; `serve` has this umask as well.
+    process.umask(0o022);
     chmodSync(this.#directory, 0o711);
     this.home = join(this.#directory, "home");
     this.storeHome = join(this.#directory, "store");

@@ -22,6 +22,7 @@ import { freezeAll, killAll, thawAll, usageOf } from "./family.ts";
 import type { LaidOutImages } from "./laid_out.ts";
 import { isShell, launch } from "./launch.ts";
 import { endLife, type Life } from "./life.ts";
+import { checkPassage } from "./passage.ts";
 import { type Plan, planOf } from "./plan.ts";
 import type { Port, Ports } from "./ports.ts";
 import type { RecentProcesses } from "./process_table.ts";
@@ -76,6 +77,7 @@ export async function beginRun(shared: Shared, beginning: Beginning<ProcessRun>)
     const around = { port: port.number, token, scratch, toolPath };
     const plan = shared.compiled.give(planOf(spec, image, around), spec.image);
     makeScratch(scratch, plan);
+    for (const path of [scratch, plan.directory]) checkPassage(plan.user, path);
     return await startRun(shared, { ...beginning, plan, port, token, unpackMs });
   } catch (thrown) {
     port[Symbol.dispose]();
