@@ -6,9 +6,10 @@
  * which saves the start of a hundred; the others have one each.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import type { Writable } from "node:stream";
 import { parseArgs } from "node:util";
 
 const { values, positionals } = parseArgs({
@@ -36,37 +37,60 @@ const isMeant = (file: string) => wanted !== usual || values.long || !LONG.inclu
 const files = globSync(wanted).filter(isMeant).toSorted();
 
 /** Hooks of a file would be those of all, and what is told of a process is of one file alone. */
-const ALONE =
-  /(\b(before|after)(Each)?|OfSuite)\(|child_process|process\.(env|exit|kill|chdir|on)|\/proc\//;
+const ALONE = [
+  /(\b(before|after)(Each)?|OfSuite)\(|child_process|\/proc\//,
+  /\bprocess\.(env|exit|kill|chdir|umask|on)/,
+];
 const ALONE_IN = [
   ...["src/runtime/process/", "src/store/", "test/store/"],
   // It looks at the heap of its process.
   "src/platform/start_garbage",
 ];
-const isAlone = (file: string) =>
-  ALONE_IN.some((folder) => file.startsWith(folder)) || ALONE.test(readFileSync(file, "utf8"));
+function isAlone(file: string): boolean {
+  if (ALONE_IN.some((folder) => file.startsWith(folder))) return true;
+  const text = readFileSync(file, "utf8");
+  return ALONE.some((sign) => sign.test(text));
+}
 
-const env = { NODE_COMPILE_CACHE: join("node_modules", ".cache", "node"), ...process.env };
+const env = {
+  NODE_COMPILE_CACHE: join("node_modules", ".cache", "node"),
+  ...process.env,
+  // Clients that tests start ask this machine, whatever the way to others is.
+  ...{ NO_PROXY: "*", no_proxy: "*", no_grpc_proxy: "127.0.0.1" },
+};
 const together = start(
   ["--test-isolation=none"],
   files.filter((file) => !isAlone(file)),
-  "pipe",
 );
-const apart = start(["--test-concurrency=3"], files.filter(isAlone), "inherit");
-const codes = await Promise.all([apart, together]);
+const apart = start(["--test-concurrency=3"], files.filter(isAlone), process.stdout);
+const ends = [await apart, await together];
+process.stdout.write(ends[1]?.said ?? "");
 if (files.length === 0) process.stderr.write(`there is no test like ${wanted.join(" ")}\n`);
-process.exitCode = files.length > 0 && codes.every((code) => code === 0) ? 0 : 1;
+// Once more, where nobody has to look for them.
+process.stdout.write(ends.map(failuresIn).join(""));
+process.exitCode = files.length > 0 && ends.every(({ code }) => code === 0) ? 0 : 1;
 
-/** Runs some of the files. What is piped is shown when the others have ended. */
-async function start(flags: readonly string[], some: readonly string[], out: "pipe" | "inherit") {
-  if (some.length === 0) return 0;
+interface End {
+  readonly code: number | string | null;
+  readonly said: string;
+}
+
+/** Runs some of the files, and shows at once what they say where there is a place for it. */
+async function start(flags: readonly string[], some: readonly string[], shown?: Writable) {
+  if (some.length === 0) return { code: 0, said: "" };
   const args = ["--test", "--test-reporter=spec", ...flags, ...some];
-  const child = spawn(process.execPath, args, { env, stdio: ["ignore", out, "inherit"] });
-  const exit = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  const said = child.stdout === null ? undefined : await text(child.stdout);
-  if (said !== undefined) {
-    await apart;
-    process.stdout.write(said);
-  }
-  return await exit;
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    shown?.write(chunk);
+  });
+  const [code, signal] = await once(child, "close");
+  return { code: code ?? signal, said: Buffer.concat(chunks).toString() } satisfies End;
+}
+
+function failuresIn({ code, said }: End): string {
+  if (code === 0) return "";
+  const at = said.indexOf("\u2716 failing tests:");
+  return at === -1 ? `\nno test failed, and yet it ended with ${code}\n` : `\n${said.slice(at)}`;
 }
