@@ -93,7 +93,7 @@ export const READING_STORIES: readonly Story[] = [
       await kubectl.done("create cm one --from-literal=a=1");
       const rows = (out: string) => out.trim().split("\n").slice(1);
       const watching = kubectl.run("get cm -w --output-watch-events", {
-        until: (out) => rows(out).some((row) => row.startsWith("DELETED")),
+        until: (out) => /^DELETED .*\n/m.test(out),
       });
       await kubectl.done("create cm two --from-literal=a=1");
       await kubectl.done("patch cm two -p", '{"data":{"b":"2"}}');
