@@ -39,7 +39,7 @@ function startApp(): Promise<Instance> {
 }
 
 class World implements AsyncDisposable {
-  readonly #rig = new Rig();
+  readonly #rig: Rig;
   readonly #app: Instance;
   readonly #issuer: Server;
   readonly fleet: Fleet;
