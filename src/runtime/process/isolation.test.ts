@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -120,6 +121,22 @@ test("a user that is asked for is had, with a home to write to", async (context)
     assert.match(output, /^4321\n4322\n4322\nmore\n\//);
     await runtime[Symbol.asyncDispose]();
   }
+});
+
+test("a user passes where an access control list says so, whatever the mode", async (context) => {
+  if (process.getuid?.() !== 0) return context.skip("only root can run something as another");
+  await using bed = await ProcessBed.make(TOOLS);
+  await using runtime = await bed.open();
+  const around = join(bed.home, "..");
+  chmodSync(around, 0o700);
+  try {
+    execFileSync("setfacl", ["-m", "u:4321:x", around], { stdio: "pipe" });
+  } catch (thrown) {
+    return context.skip(`there is no setfacl, or nothing for it: ${thrown}`);
+  }
+  const asked = { command: ["sh", "-c", "id -u; touch $HOME/x"], user: { uid: 4321 } };
+  const { output, code } = await exitOf(runtime, specOf(bed.app, asked));
+  assert.deepEqual([output, code], ["4321", 0]);
 });
 
 test("a command probe runs beside the instance, as it does", async () => {

@@ -77,7 +77,7 @@ export async function beginRun(shared: Shared, beginning: Beginning<ProcessRun>)
     const around = { port: port.number, token, scratch, toolPath };
     const plan = shared.compiled.give(planOf(spec, image, around), spec.image);
     makeScratch(scratch, plan);
-    for (const path of [scratch, plan.directory]) checkPassage(plan.user, path);
+    for (const path of [scratch, plan.directory]) await checkPassage(plan.user, path);
     return await startRun(shared, { ...beginning, plan, port, token, unpackMs });
   } catch (thrown) {
     port[Symbol.dispose]();
