@@ -13,6 +13,7 @@ import {
   instanceLines,
   section,
   trafficBars,
+  unenforcedLines,
 } from "./describe/sections.ts";
 import { mustService, orNothing } from "./find_service.ts";
 import { madeOf, revisionAsJson, short } from "./revisions.ts";
@@ -78,6 +79,7 @@ async function aboutService(service: Service, telling: Telling) {
     ...section(terminal, "Traffic", trafficBars(service, terminal)),
     ...section(terminal, "Revisions", revisionLines(own, service, context)),
     ...section(terminal, "Conditions", conditionLines(status, context)),
+    ...section(terminal, "Not enforced", unenforcedLines(own)),
     ...section(terminal, "Instances", instanceLines(around.instances, context)),
     ...section(terminal, "Events", eventLines(around.events, context)),
     ...section(terminal, "What to do", serviceAdvice(service, around.revisions, context)),

@@ -114,6 +114,27 @@ export const OBJECT_STORIES: readonly Story[] = [
     },
   },
   {
+    title: "what a securityContext asks and a plain process cannot have is told, or refused",
+    async act(place) {
+      await place.app("shop", "one");
+      await place.done("deploy shop");
+      const [revision] = await place.json<{ image: string }[]>("revisions shop");
+      const apply = async (name: string, securityContext: object) => {
+        const containers = [{ image: revision?.image, securityContext }];
+        const meta = { apiVersion: "serving.knative.dev/v1", kind: "Service", metadata: { name } };
+        const spec = { template: { spec: { containers } } };
+        return await place.run("apply -f -", { input: JSON.stringify({ ...meta, spec }) });
+      };
+      assert.equal((await apply("wary", { readOnlyRootFilesystem: true })).code, 0);
+      const { out } = await place.done("describe wary");
+      assert.match(out, /Not enforced\n {2}wary-00001: readOnlyRootFilesystem cannot be had by/);
+      const { code, err } = await apply("strict", { runAsNonRoot: true });
+      if (process.getuid?.() !== 0) return assert.equal(code, 0);
+      assert.equal(code, 1);
+      assert.match(err, /strict is not ready: .*must not run as root \(runAsNonRoot\).*runAsUser/);
+    },
+  },
+  {
     title: "objects are printed as tables, names, YAML and JSON, and watched",
     async act(place) {
       const input = `{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: "1"}}`;

@@ -1,7 +1,8 @@
-import type { Condition, ResourceStatus } from "../../api/condition.ts";
+import { type Condition, conditionOf, type ResourceStatus } from "../../api/condition.ts";
 import { writeAge } from "../../api/duration.ts";
 import type { Event } from "../../api/event.ts";
 import type { Pod } from "../../api/pod.ts";
+import type { Revision } from "../../api/revision.ts";
 import type { Service } from "../../api/service.ts";
 import { aligned } from "../columns.ts";
 import type { Context } from "../command.ts";
@@ -41,6 +42,14 @@ export function conditionLines(status: ResourceStatus | undefined, { terminal }:
     return [markOf(condition, terminal), type, status === "True" ? "" : reason, firstLine(why)];
   });
   return aligned(rows);
+}
+
+/** What revisions ask for, and this machine does not give them. */
+export function unenforcedLines(revisions: readonly Revision[]): readonly string[] {
+  return revisions.flatMap(({ metadata, status }) => {
+    const { status: is, message = "" } = conditionOf(status, "LimitsEnforced") ?? {};
+    return is === "False" ? [`${metadata.name}: ${message}`] : [];
+  });
 }
 
 function markOf({ status, severity = "" }: Condition, terminal: Terminal): string {

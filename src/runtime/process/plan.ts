@@ -3,6 +3,7 @@ import type { InstanceSpec } from "../runtime.ts";
 import { environmentOf, type Surroundings } from "./environment.ts";
 import { findExecutable, workingDirectory } from "./executable.ts";
 import type { LaidOut } from "./laid_out.ts";
+import { securityCaveats } from "./security.ts";
 import { type User, userOf } from "./user.ts";
 
 /** All that the operating system has to be told to start a process. */
@@ -29,7 +30,11 @@ export function planOf(spec: InstanceSpec, image: LaidOut, around: Surroundings)
   const asked = commandOf(spec, config, env);
   const own = ownUser();
   const { user, caveats } = userOf({ asked: spec.user, image: config.User, tree, own });
-  const all = [...caveats, ...(spec.terminationMessagePath === undefined ? [] : [UNREAD])];
+  const all = [
+    ...caveats,
+    ...securityCaveats(spec.security, (user.uid ?? own?.uid) === 0),
+    ...(spec.terminationMessagePath === undefined ? [] : [UNREAD]),
+  ];
   const plan = { command: asked, directory, env, user, caveats: all, tree };
   return { ...plan, command: resolved(plan, asked) };
 }
