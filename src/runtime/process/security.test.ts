@@ -17,7 +17,7 @@ const CASES: readonly { readonly asked?: Security; readonly isRoot: boolean; say
 ];
 
 for (const { asked, isRoot, says } of CASES)
-  test(`of ${JSON.stringify(asked)} a process of ${isRoot ? "root" : "others"} misses "${says}"`, () => {
+  test(`${isRoot ? "root" : "others"}: of ${JSON.stringify(asked)} it misses "${says}"`, () => {
     const said = securityCaveats(asked, isRoot);
     assert.deepEqual(
       said.map((it) => it.split(" cannot be had by a plain process")[0]),
