@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The places of a home. Nothing is written outside of it. */
@@ -45,9 +45,10 @@ export async function makeHome(home: Home): Promise<void> {
     if (made !== undefined) await chmod(path, 0o711);
     for (const own of [pki, join(pki, "hosts"), images, builds]) {
       await mkdir(own, { recursive: true, mode: 0o700 });
-      await chmod(own, 0o700);
+      await closeToOthers(own);
     }
-    for (const part of ["", "-wal"]) await closeToOthers(home.store + part);
+    for (const file of [home.store, `${home.store}-wal`])
+      if (existsSync(file)) await closeToOthers(file);
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     const way = "choose another with --home, or make it writable";
@@ -55,9 +56,10 @@ export async function makeHome(home: Home): Promise<void> {
   }
 }
 
-/** What has been made by an earlier version had the mode that files have by default. */
-async function closeToOthers(file: string): Promise<void> {
-  if (existsSync(file)) await chmod(file, 0o600);
+/** What an earlier version has made had the mode that all have by default. */
+async function closeToOthers(path: string): Promise<void> {
+  const { mode } = await stat(path);
+  if ((mode & 0o077) !== 0) await chmod(path, mode & 0o700);
 }
 
 /** A note that a restore was begun here. While it stands, what is in the home may be a part. */
