@@ -123,7 +123,7 @@ class Recorder implements Reader, Reading {
 interface NodeParser {
   initialize(type: number, resource: object, headBytesMax: number, lenient: number): void;
   execute(bytes: Buffer): unknown;
-  free(): void;
+  close(): void;
   [event: number]: (...args: never[]) => unknown;
 }
 
@@ -182,7 +182,7 @@ export function nodeReading(bytes: Buffer): readonly Message[] {
   };
   // An error is its way to say no: what came before it counts.
   parser.execute(bytes);
-  parser.free();
+  parser.close();
   return messages;
 }
 
