@@ -59,10 +59,17 @@ test("R6, R7: a request waits for the Revision drawn for it, though the split mo
   await fleet.putBackend(backendOf(cold, []));
   await fleet.putRoute(routeOf(host, { [cold]: 100 }));
   const waiting = Array.from({ length: 5 }, () => ask(fleet.address, { host }));
-  await until("control is asked for an instance", () => woken.includes(cold));
+  await until("all of them wait", async () => (await queued()) === waiting.length);
+  assert(woken.includes(cold), "control is asked for an instance");
   await fleet.putRoute(routeOf(host, { [OLD]: 100 }));
   assert.equal((await ask(fleet.address, { host })).body, "old");
   await fleet.putBackend(backendOf(cold, [await start("cold")]));
   const bodies = (await Promise.all(waiting)).map(({ code, body }) => `${code} ${body}`);
   assert.deepEqual(new Set(bodies), new Set(["200 cold"]));
 });
+
+async function queued(): Promise<number> {
+  const families = await fleet.metrics();
+  const { samples } = families.find(({ name }) => name.endsWith("requests_queued")) ?? {};
+  return (samples ?? []).reduce((sum, { value }) => sum + value, 0);
+}
