@@ -1,7 +1,7 @@
 /**
  * `npm test`: all tests but the long ones; with `--beside` those beside the code and the law of the
  * house alone, with `--long` the long ones: people's stories with the command line, kubectl and the
- * README, each with a server of its own, and what builds with npm.
+ * README, each with a server of its own, what builds with npm, and what goes on at random.
  * `npm test -- FILE…` runs the files named. Those that leave their process as it was share one,
  * which saves the start of a hundred; the others have one each.
  */
@@ -28,7 +28,8 @@ const LONG = [
     "test/docs/readme.test.ts",
     "test/whole/failures.test.ts",
   ],
-  ...["test/store/linear/run.test.ts", "test/store/crash.test.ts"],
+  ...["test/store/linear/run.test.ts", "test/store/crash.test.ts", "test/store/power_cut.test.ts"],
+  ...["test/store/random.test.ts", "test/server/fuzz.test.ts"],
   ...["src/build/node_app.test.ts", "src/platform/images_kept.test.ts"],
 ];
 const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];
