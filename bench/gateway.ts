@@ -117,16 +117,17 @@ async function paced(port: number): Promise<readonly number[]> {
 /**
  * Requests spread over all hosts, in a table of ten and in one of very many. Where all of them are
  * asked, so are as many connections, each cold in every cache: that is a floor (design 0095), so
- * HAProxy is asked for the same.
+ * HAProxy is asked for the same, and ten hosts that have as many instances among them.
  */
 async function compareTables(): Promise<void> {
   const small = await tableOf(FEW, 1);
   const large = await tableOf(SERVICES, 1);
+  const wide = await tableOf(FEW, 1, { instances: SERVICES / FEW, to: await startUpstream() });
   const part = { ...large, hosts: FEW };
   const theirs = others.some(([name]) => name === "haproxy")
     ? { few: await haproxyOf(FEW), many: await haproxyOf(SERVICES) }
     : undefined;
-  const targets = { small, part, large, ...theirs };
+  const targets = { small, part, large, wide, ...theirs };
   const costs = await inTurn(
     TABLE_ROUNDS,
     Object.fromEntries(Object.entries(targets).map(([key, it]) => [key, () => costOf(it)])),
@@ -139,6 +140,9 @@ async function compareTables(): Promise<void> {
   };
   tell(`requests to ${FEW} ${of} (budget 1.1 x)`, costs["part"], costs["small"]);
   const ours = tell(`requests to all ${of}`, costs["large"], costs["small"]);
+  const wider = (costs["large"] ?? 0) / (costs["wide"] ?? 1);
+  const same = `the cost with ${FEW} hosts that have as many instances`;
+  claim("gateway", `  that is ${wider.toFixed(2)} x ${same} (budget 1.1 x)`);
   if (theirs === undefined) return;
   const floor = tell(
     `the same by haproxy, ${rounded(SERVICES)} hosts`,
@@ -174,7 +178,7 @@ async function compareChanges(): Promise<void> {
  * So many hosts of three revisions, each with an instance of its own; the first has all requests.
  * Connections to instances are kept, or it is those that would be compared.
  */
-async function tableOf(count: number, workers: number) {
+async function tableOf(count: number, workers: number, { instances = 1, to = ports } = {}) {
   const rig = stack.use(new Rig());
   const fleet = await rig.start({ workers, limits: { poolIdleMs: 600_000 } });
   const limits = { timeoutMs: 60_000, concurrency: 0 };
@@ -190,8 +194,10 @@ async function tableOf(count: number, workers: number) {
   const puts: Promise<void>[] = [];
   for (let host = 0; host < count; host += 1) {
     for (const version of [0, 1, 2]) {
-      const name = `${idOf(host, version)}-x`;
-      const endpoints = [{ name, host: "127.0.0.1", port: ports[version % 2] ?? 0 }];
+      const where = { host: "127.0.0.1", port: to[version % 2] ?? 0 };
+      const endpoints = Array.from({ length: instances }, (_, at) => {
+        return { name: `${idOf(host, version)}-${at}`, ...where };
+      });
       puts.push(fleet.putBackend({ id: idOf(host, version), endpoints, limits }));
     }
     puts.push(fleet.putRoute(routeAt(host, 100)));
