@@ -29,7 +29,8 @@ const LONG = [
     "test/whole/failures.test.ts",
   ],
   ...["test/store/linear/run.test.ts", "test/store/crash.test.ts", "test/store/power_cut.test.ts"],
-  ...["test/store/random.test.ts", "test/server/fuzz.test.ts"],
+  ...["test/store/random.test.ts", "test/server/fuzz.test.ts", "src/trial/trial.test.ts"],
+  ...["src/gateway/h2/frames.test.ts", "src/gateway/h2/differ.test.ts"],
   ...["src/build/node_app.test.ts", "src/platform/images_kept.test.ts"],
 ];
 const usual = values.long ? LONG : ["src/**/*.test.ts", ...whole];
