@@ -266,11 +266,12 @@ for (const { title, sent, code } of [
 
 test("the answer to HEAD is that to GET without its body", async () => {
   await using server = await serve({ "/a": () => ({ code: 200, body: { said: "h\u00e9" } }) });
-  const [get, head] = await Promise.all(
+  const [get = "", head = ""] = await Promise.all(
     ["GET", "HEAD"].map((method) => told(server.port, `${method} /a HTTP/1.1`, "Host: x", ...LAST)),
   );
-  assert.match(get ?? "", /content-type: application\/json\r\ncontent-length: 14\r\n/);
-  assert.equal(head, get?.replace('{"said":"h\u00e9"}', ""));
+  const undated = (answer: string) => answer.replace(/^Date: .*\r\n/m, "");
+  assert.match(get, /content-type: application\/json\r\ncontent-length: 14\r\n/);
+  assert.equal(undated(head), undated(get).replace('{"said":"h\u00e9"}', ""));
 });
 
 test("a stream that fails is an error before it has begun, and cut off afterwards", async () => {

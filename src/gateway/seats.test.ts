@@ -72,7 +72,9 @@ test("when a worker dies the other keeps the counts, and nobody waits for the de
   await Promise.all(loads.map((load) => load.goesOn(20)));
   await Promise.all(loads.map((load) => load.stop()));
   assert.deepEqual(new Set(loads.flatMap(({ answers }) => [...answers.keys()])), new Set(["ok"]));
-  assert(loads.every(({ failures }) => failures.length <= 3));
+  // Each of three clients may meet the dying twice: by a connection, and by one that was queued.
+  const more = loads.map(({ failures }) => failures).filter(({ length }) => length > 6);
+  assert.deepEqual(more, []);
 });
 
 test("an instance that refuses connections loses nothing, whichever worker counts", async () => {
