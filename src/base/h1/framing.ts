@@ -174,7 +174,7 @@ export class Framing {
     }
     this.#extensionBytes += 1;
     if (this.#extensionBytes > this.#limits.chunkExtensionBytesMax) {
-      return this.#bad(PROBLEMS.chunkExtension);
+      return this.#bad(PROBLEMS.chunkExtensions);
     }
     return isMark || TOKEN[byte] === 1 || this.#bad(PROBLEMS.chunkExtension);
   }

@@ -188,7 +188,7 @@ interface Changing {
 
 function wayOf(answer: H1Answer, asking: Asking): Way {
   const { code, bodyBytes, facts } = answer;
-  if (asking.method === "HEAD" || code === 204 || code === 304) return "empty";
+  if (asking.method === "HEAD" || code === 204 || code === 304 || code === 205) return "empty";
   if (bodyBytes >= 0 && !facts.isChunked) return "length";
   return asking.minor === 1 ? "chunked" : "close";
 }

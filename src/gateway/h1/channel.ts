@@ -3,6 +3,7 @@ import { isWord, lowered, wordOf } from "../../base/h1/bytes.ts";
 import { Facts } from "../../base/h1/facts.ts";
 import { Framing, type Sink } from "../../base/h1/framing.ts";
 import { BAD, Head, INCOMPLETE } from "../../base/h1/head.ts";
+import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import { type Attendant, connectTo } from "../attendant.ts";
 import type { Endpoint } from "../backend.ts";
 import type { AnswerHead, Carrier, Journey, Outcome, Outgoing, Wire } from "../caller.ts";
@@ -64,6 +65,8 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
   #isConnected = false;
   #isUsed = false;
   #isReused = false;
+  /** Something has come back, be it no answer yet. */
+  #isHeard = false;
   #isAnswered = false;
   #isBodyTaken = false;
   #isBodySent = false;
@@ -111,6 +114,7 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     this.#isUsed = true;
     this.#journey = journey;
     this.#outgoing = outgoing;
+    this.#isHeard = false;
     this.#isAnswered = false;
     this.#isBodyTaken = false;
     this.#isBodySent = !outgoing.hasBody;
@@ -238,45 +242,50 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     const before = kept?.length ?? 0;
     const all = kept === undefined ? bytes : Buffer.concat([kept, bytes.subarray(from, to)]);
     const start = before === 0 ? from : 0;
-    const end = head.readAnswer(all, start, before === 0 ? to : all.length);
+    // What was lent is longer than what came.
+    const stop = before === 0 ? to : all.length;
+    this.#isHeard = true;
+    const end = head.readAnswer(all, start, stop);
     if (end === BAD) return BAD;
-    const size = (end === INCOMPLETE ? all.length : end) - start;
-    if (size > LIMITS.headBytesMax) return BAD;
+    const size = (end === INCOMPLETE ? stop : end) - start;
+    if (size > LIMITS.headBytesMax) return this.#bad(PROBLEMS.tooLong);
     if (end === INCOMPLETE) {
       this.#kept = before === 0 ? Buffer.from(bytes.subarray(from, to)) : all;
       return INCOMPLETE;
     }
     this.#kept = undefined;
     const problem = this.facts.read(head, false);
-    if (problem !== undefined) {
-      head.problem = problem;
-      return BAD;
-    }
+    if (problem !== undefined) return this.#bad(problem);
     const rest = before === 0 ? end : from + end - before;
-    return this.#takeHead(bytes, rest, to) ? rest : BAD;
+    return this.#takeHead(bytes, rest, to);
   }
 
-  /** Answers whether it is one that may be passed on. */
-  #takeHead(bytes: Buffer, rest: number, to: number): boolean {
+  /** Answers with where it ends, as it was told, unless it is one that may not be passed on. */
+  #takeHead(bytes: Buffer, rest: number, to: number): number {
     const { head, facts } = this;
     const { code } = head;
     const outgoing = this.#outgoing as Outgoing;
     if (code === 101) {
-      if (outgoing.upgrade === undefined) return false;
+      if (outgoing.upgrade === undefined) return this.#bad(PROBLEMS.uninvited);
       this.#upgrade(Buffer.from(bytes.subarray(rest, to)));
-      return true;
+      return rest;
     }
     if (code < 200) {
       this.#informations += 1;
       if (this.#informations <= LIMITS.informationsMax) this.#journey?.informed(this);
-      return true;
+      return rest;
     }
     this.#isAnswered = true;
     this.#isKept = facts.stays(head.minor);
     this.#startBody(outgoing.method === "HEAD" || code === 204 || code === 304);
     this.isStream = isStreamType(head, facts);
     this.#journey?.answered(this);
-    return true;
+    return rest;
+  }
+
+  #bad(problem: Problem): number {
+    this.head.problem = problem;
+    return BAD;
   }
 
   #startBody(isEmpty: boolean): void {
@@ -338,8 +347,8 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
   #outcome(): Outcome {
     if (this.#isAnswered) return "answered";
     if (!this.#isConnected) return "unreached";
-    // What was taken from the client cannot be sent again.
-    if (!this.#isReused || this.#isBodyTaken || this.#kept !== undefined) return "broken";
+    // What was taken from the client cannot be sent again, and whoever speaks was not closed.
+    if (!this.#isReused || this.#isBodyTaken || this.#isHeard) return "broken";
     return IDEMPOTENT.has(this.#outgoing?.method ?? "") ? "stale" : "broken";
   }
 }

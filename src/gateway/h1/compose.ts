@@ -21,6 +21,8 @@ const ANSWER_EMPTY = dropsOf(
 /** Methods of which a message without a body needs no word about that. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
+const RESET_CONTENT = 205;
+
 export interface RequestParts {
   readonly method: string;
   /** Made anew for a target with a host in it; as it came when left out. */
@@ -102,6 +104,8 @@ export function answerText(head: Head, facts: Facts, parts: AnswerParts): string
   const { way, revision, isClose, isKept, dateLine } = parts;
   let text = statusAndLines(head, facts, dropsOfAnswer(head.code, way));
   if (way === "chunked" && !facts.isChunked) text += "Transfer-Encoding: chunked\r\n";
+  // Of the answers without a body, this one has to say that there is none (RFC 9110, 15.3.6).
+  else if (head.code === RESET_CONTENT) text += "Content-Length: 0\r\n";
   if (!facts.hasDate) text += dateLine;
   if (isClose) text += "Connection: close\r\n";
   else if (isKept) text += "Connection: keep-alive\r\n";
@@ -123,7 +127,7 @@ export function upgradeText(head: Head, facts: Facts, revision: string): string 
 
 export function dropsOfAnswer(code: number, way: Way): Drops {
   if (way === "chunked") return ANSWER_CHUNKED;
-  return code === 204 || code === 205 ? ANSWER_EMPTY : ANSWER;
+  return code === 204 || code === RESET_CONTENT ? ANSWER_EMPTY : ANSWER;
 }
 
 function statusAndLines(head: Head, facts: Facts, drops: Drops): string {
