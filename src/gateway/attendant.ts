@@ -71,6 +71,16 @@ export function connectTo(
   return socket.on("connect", onConnect).on("drain", onDrain).on("end", onEnd);
 }
 
+/**
+ * Closes it at once, so that the other end sees that something was cut off. What waits for it is
+ * dropped, which the kernel would keep for minutes otherwise.
+ */
+export function drop(socket: Socket): void {
+  // Where TLS is in between, Node has no way to say so.
+  if ("encrypted" in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** Tells when it is closed, whoever attends to it until then. */
 export function count(socket: Socket, counter: Counter): void {
   Object.assign(socket, { [COUNTER]: counter }).on("close", onClose);

@@ -37,7 +37,11 @@ const ROWS = {
   bodyBytesMax: [2 ** 40, bytes, "bytes of the body of one request"],
   connectionsMax: [20_000, count, "open connections per worker; further ones are closed at once"],
   connectionsPerClientMax: [4_096, count, "open connections of one address per worker"],
-  requestsPerConnectionMax: [1_000_000, count, "requests on one connection, which is then closed"],
+  requestsPerConnectionMax: [
+    1_000_000,
+    count,
+    "requests on one connection: the last answer says that it is closed",
+  ],
   informationsMax: [
     32,
     { least: 0, most: 1_000 },
@@ -51,8 +55,8 @@ const ROWS = {
   // Longer than clients and balancers before us wait (ten minutes at most): whoever closes first
   // must not be us, or the other may just be sending a request there.
   keepAliveMs: [620_000, ms, "a connection without a request is closed after this"],
-  bodyIdleMs: [30_000, ms, "a client sends no byte of a body that it has begun"],
-  writeIdleMs: [60_000, ms, "a client takes no byte of what is ready for it"],
+  bodyIdleMs: [30_000, ms, "a client sends no byte of a body that its instance waits for"],
+  writeIdleMs: [60_000, ms, "nothing can be written to a client, because it takes so little"],
   lingerMs: [5_000, ms, "a client may go on sending what nobody reads any more"],
   lastWordMs: [
     1_000,

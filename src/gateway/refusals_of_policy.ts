@@ -1,3 +1,4 @@
+import { LIMITS } from "./limits.ts";
 import type { Refusal } from "./refusal.ts";
 
 // Each says the rule that it comes from, in the words of the policy.
@@ -46,7 +47,8 @@ export function tooMany({ requests, per, of, waitMs }: Exceeded): Refusal {
 }
 
 export function bodyTooLarge(bytesMax: number): Refusal {
-  const detail = `the body is too large: at most ${bytesMax} bytes are taken here (maxBodyBytes)`;
+  const rule = bytesMax === LIMITS.bodyBytesMax ? "bodyBytesMax" : "maxBodyBytes";
+  const detail = `the body is too large: at most ${bytesMax} bytes are taken here (${rule})`;
   return { code: 413, detail };
 }
 

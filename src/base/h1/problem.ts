@@ -38,7 +38,6 @@ export const PROBLEMS = {
   chunkExtensions: { code: 413, detail: "the chunk extensions are too large" },
   trailer: bad("a trailer must be a header line, and none that frames or addresses a message"),
   trailers: { code: 431, detail: "the trailers are too large" },
-  bodyBytes: { code: 413, detail: "the body is too large" },
   slowHead: { code: 408, detail: "the headers took too long" },
   slowBody: { code: 408, detail: "the body took too long" },
 } as const satisfies Readonly<Record<string, Problem>>;

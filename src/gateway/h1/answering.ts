@@ -40,6 +40,11 @@ export class Answering {
     this.#writer = writer;
   }
 
+  /** The end of the connection will be that of the answer. */
+  get isUntilClose(): boolean {
+    return this.#way === "close";
+  }
+
   /**
    * The head of an answer, which `onAnswer` may change. Answers whether the end of the connection
    * is the end of its body.

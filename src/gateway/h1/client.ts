@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
-import { type Attendant, attend } from "../attendant.ts";
+import { type Attendant, attend, drop } from "../attendant.ts";
 import type { Backend } from "../backend.ts";
 import type { AnswerHead, Caller, Wire } from "../caller.ts";
 import type { Course, Special } from "../course.ts";
@@ -69,6 +69,12 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     return !this.#isBusy && !this.#isLast && !this.#isOver;
   }
 
+  /** What is missing of its body is not kept back by anybody but the client. */
+  get #isOwing(): boolean {
+    if (this.#intake.isBodyDone || this.#intake.isHeld) return false;
+    return this.#exchange?.isReady === true && (this.#isContinued || !this.outgoing.isExpecting);
+  }
+
   get isBodyHeld(): boolean {
     return this.#isPending || this.#exchange?.isReady === false;
   }
@@ -116,8 +122,10 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
       else this.#reject(PROBLEMS.slowHead);
     } else if (limit === "body") {
       if (this.#isOver || this.#isLingering) this.#socket.destroy();
-      else if (!this.#intake.isHeld) this.bodyBad(PROBLEMS.slowBody);
-    } else if (limit === "write") this.#socket.destroy();
+      else if (this.#isOwing) this.bodyBad(PROBLEMS.slowBody);
+    } else if (limit === "write") drop(this.#socket);
+    else if (limit === "whole" && this.#isOwing && this.#exchange?.isAnswered === false)
+      this.bodyBad(PROBLEMS.slowBody);
     else this.#exchange?.expire(limit);
   }
 
@@ -137,7 +145,9 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   headRead(): void {
     this.deadlines.clear("head");
     const asking = askingOf(this.#parts, this.#seen);
+    const most = LIMITS.bodyBytesMax;
     if (isProblem(asking)) this.#reject(asking);
+    else if (asking.bodyLength > most) this.#reject(bodyTooLarge(most));
     else this.#begin(asking);
   }
 
@@ -146,9 +156,9 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   }
 
   bodyPiece(bytes: Buffer): boolean {
-    const most = this.#course?.bodyBytesMax;
+    const most = Math.min(this.#course?.bodyBytesMax ?? Infinity, LIMITS.bodyBytesMax);
     this.#bodyBytes += bytes.length;
-    if (most === undefined || this.#bodyBytes <= most) return this.#exchange?.send(bytes) ?? true;
+    if (this.#bodyBytes <= most) return this.#exchange?.send(bytes) ?? true;
     if (!this.#isLingering) this.bodyBad(bodyTooLarge(most));
     return true;
   }
@@ -179,6 +189,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
 
   pull(): void {
     if (this.#intake.isHeld) this.#intake.goOn();
+    if (this.#isOwing) this.deadlines.set("body", LIMITS.bodyIdleMs);
   }
 
   informed(answer: AnswerHead): void {
@@ -187,6 +198,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     if (answer.code === 100) {
       if (!isExpecting || this.#isContinued) return;
       this.#isContinued = true;
+      if (this.#isOwing) this.deadlines.set("body", LIMITS.bodyIdleMs);
     }
     this.#answering.inform(answer as H1Answer);
   }
@@ -212,8 +224,10 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     this.#isFree(this.#answering.flush());
   }
 
+  /** Whoever takes the end of a connection for that of an answer is to see another end. */
   cut(): void {
-    this.#socket.destroy();
+    if (this.#answering.isUntilClose) drop(this.#socket);
+    else this.#socket.destroy();
   }
 
   refused(refusal: Refusal): void {
@@ -254,8 +268,6 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   /** The answer is whole, or it never will be and ours is in its place. */
   whole(): void {
     this.#isBusy = false;
-    this.#requests += 1;
-    this.#isLast ||= this.#requests >= LIMITS.requestsPerConnectionMax;
     if (this.#isLast) this.#end();
     else if (this.#intake.isBodyDone) this.#next();
     else {
@@ -270,6 +282,9 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     this.#asking = asking;
     this.#course = undefined;
     this.#isBusy = true;
+    this.#requests += 1;
+    // Known before the answer, which has to say so.
+    this.#isLast = this.#requests >= LIMITS.requestsPerConnectionMax;
     this.#isContinued = false;
     this.#bodyBytes = 0;
     this.#intake.startBody(asking);
@@ -329,7 +344,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   }
 
   /** It cannot be told what the client meant, so nothing that follows can be, either. */
-  #reject(problem: Problem): void {
+  #reject(problem: Problem | Refusal): void {
     this.#socket.write(refusalText(problem, { isJson: false, isHead: false, isLast: true }));
     this.#end();
   }

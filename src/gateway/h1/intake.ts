@@ -214,12 +214,13 @@ export class Intake implements Sink {
       return INCOMPLETE;
     }
     const end = framing.feed(bytes, from, to, this);
-    const isTooLong = framing.bytesRead > LIMITS.bodyBytesMax;
-    if (end === BAD || isTooLong) {
+    if (end === BAD) {
       this.#isOver = true;
-      reader.bodyBad(end === BAD ? framing.problem : PROBLEMS.bodyBytes);
+      reader.bodyBad(framing.problem);
       return BAD;
     }
+    // Whoever has refused a piece takes no more.
+    if (this.#isOver) return end;
     if (framing.isDone) {
       this.#framing = undefined;
       this.#buffer?.end(!this.#isHeld);
