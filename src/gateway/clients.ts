@@ -2,9 +2,13 @@ import type { Socket } from "node:net";
 import { type Counter, count } from "./attendant.ts";
 import { LIMITS } from "./limits.ts";
 
-/** Counts open connections by the address of the client: no one client may have all there is. */
+/**
+ * Counts open connections, on whichever port: all of them, and those of each address, for no one
+ * client may have all there are.
+ */
 export class Clients {
   readonly #clients = new Map<string, Counted>();
+  #open = 0;
 
   /** Counts it, or closes it and answers with false. */
   admit(socket: Socket): boolean {
@@ -14,32 +18,40 @@ export class Clients {
       socket.destroy();
       return false;
     }
-    const client = this.#clients.get(address) ?? new Counted(address, this.#clients);
-    if (client.open >= LIMITS.connectionsPerClientMax) {
+    const client = this.#clients.get(address) ?? new Counted(this, address);
+    const isRoom = this.#open < LIMITS.connectionsMax;
+    if (!isRoom || client.open >= LIMITS.connectionsPerClientMax) {
       socket.on("error", () => {});
       socket.resetAndDestroy();
       return false;
     }
+    this.#open += 1;
     client.open += 1;
+    this.#clients.set(address, client);
     count(socket, client);
     return true;
+  }
+
+  /** One of this client's is closed. */
+  left({ address, open }: Counted): void {
+    this.#open -= 1;
+    if (open === 0) this.#clients.delete(address);
   }
 }
 
 /** All connections of one address, among those of others. */
 class Counted implements Counter {
   open = 0;
-  readonly #address: string;
-  readonly #all: Map<string, Counted>;
+  readonly address: string;
+  readonly #clients: Clients;
 
-  constructor(address: string, all: Map<string, Counted>) {
-    this.#address = address;
-    this.#all = all;
-    all.set(address, this);
+  constructor(clients: Clients, address: string) {
+    this.#clients = clients;
+    this.address = address;
   }
 
   left(): void {
     this.open -= 1;
-    if (this.open === 0) this.#all.delete(this.#address);
+    this.#clients.left(this);
   }
 }

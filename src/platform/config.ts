@@ -267,11 +267,13 @@ function readProof(text: string): Config["domainProof"] {
 function readLimits(text: string): SetLimits {
   const limits: Record<string, number> = {};
   for (const item of text.split(",").filter((one) => one.trim() !== "")) {
-    const [name = "", value = ""] = item.split("=").map((part) => part.trim());
-    const isNumber = /^\d+$/.test(value);
+    const [name = "", value = "", ...more] = item.split("=").map((part) => part.trim());
+    const isNumber = /^\d+$/.test(value) && more.length === 0;
     if (!isNumber) throw wrong("gateway-limits", item, "want NAME=N with a whole number");
     const problem = problemOfLimit(name, Number(value));
     if (problem !== undefined) throw wrong("gateway-limits", item, problem);
+    const isTwice = Object.hasOwn(limits, name);
+    if (isTwice) throw wrong("gateway-limits", text, `${name} is there twice: want it once`);
     limits[name] = Number(value);
   }
   return limits;
