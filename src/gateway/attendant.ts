@@ -60,14 +60,17 @@ export function attend(socket: Socket, attendant: Attendant): void {
   handle.useUserBuffer(buffer);
 }
 
-/** The same of a socket that we open, by what Node has for it. */
+/**
+ * The same of a socket that we open, by what Node has for it. When it cannot be written to any
+ * more, what has come by then is read all the same: it may say why.
+ */
 export function connectTo(
   { host, port }: { readonly host: string; readonly port: number },
   attendant: Attendant,
 ): Socket {
   reading = attendant;
   const socket = connect({ host, port, noDelay: true, onread: ON_READ });
-  listen(Object.assign(socket, { [ATTENDANT]: attendant }));
+  listen(Object.assign(socket, { [ATTENDANT]: attendant, destroy: destroyLate }));
   return socket.on("connect", onConnect).on("drain", onDrain).on("end", onEnd);
 }
 
@@ -128,6 +131,18 @@ function onClose(this: Socket): void {
   const { [COUNTER]: counter, [ATTENDANT]: attendant } = this as Partial<Attended>;
   counter?.left();
   attendant?.socketClosed();
+}
+
+/**
+ * Node closes a socket as soon as a write has failed, and whoever has answered and closed amid a
+ * request makes it fail. The kernel still has that answer, and it is read in the next turn.
+ */
+function destroyLate(this: Socket, error?: Error): Socket {
+  const isOfWrite = error !== undefined && "syscall" in error && error.syscall === "write";
+  const destroy = () => Socket.prototype.destroy.call(this, error);
+  if (!isOfWrite || this.destroyed) return destroy();
+  setImmediate(() => setImmediate(destroy));
+  return this;
 }
 
 interface Slots {

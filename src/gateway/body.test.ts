@@ -65,6 +65,27 @@ test("an answer ahead of the end of the body reaches the client, and it goes on"
   await client.hears("enough");
 });
 
+test("who answers amid a body and closes at once is heard, though it is written to", async () => {
+  const answer = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 7\r\n\r\nenough\n";
+  let asked = 0;
+  const host = await serve((req) => {
+    asked += 1;
+    // What it has not read by then resets the connection.
+    req.once("data", () => {
+      req.socket.write(answer);
+      req.socket.destroy();
+    });
+  });
+  for (let at = 0; at < 20; at += 1) {
+    using client = new RawClient(address);
+    client.say("PUT / HTTP/1.1", `Host: ${host}`, "Content-Length: 5000000", "", "");
+    client.socket.write(Buffer.alloc(5_000_000));
+    await until("it is answered", () => /\r\n\r\n.*\n/s.test(client.heard));
+    assert.match(client.heard, /^HTTP\/1\.1 413 .*enough\n$/s);
+  }
+  assert.equal(asked, 20);
+});
+
 test("a body for a host that nobody has is let go by, and the connection is usable", async () => {
   using client = new RawClient(address);
   client.say("PUT / HTTP/1.1", "Host: nobody.localhost", "Content-Length: 3", "", "a");
