@@ -9,7 +9,7 @@ import { signal } from "../base/process.ts";
 import type { Address } from "./front.ts";
 import { LIMITS, type SetLimits } from "./limits.ts";
 import { Member, type MemberEvents } from "./member.ts";
-import { PROTOCOL } from "./protocol.ts";
+import { PROTOCOL, type WorkerHello } from "./protocol.ts";
 import { WorkerFiles, type WorkerRecord } from "./worker_files.ts";
 import { end, isThere, kill, startWorker } from "./worker_process.ts";
 
@@ -93,43 +93,62 @@ export class Crew implements AsyncDisposable {
     return this.#tls?.port === 0 ? undefined : this.#tls;
   }
 
-  /** Finds the workers of an earlier control process; answers with those that can stay. */
+  /**
+   * Finds the workers of an earlier control process; answers with those whose table can be read.
+   * Of these, who cannot stay serves and hears of changes until others are there.
+   */
   async adopt(): Promise<readonly Member[]> {
     this.#files.prepare();
     const found = await Promise.all(this.#files.readAll().map((record) => this.#meet(record)));
     const met = found.filter((member) => member !== undefined);
-    const { host, workers } = this.#options;
     for (const member of met.toSorted((one, other) => one.record.slot - other.record.slot)) {
       const { hello } = member;
-      const isPort = isAlike({ host, port: this.#port }, hello) && isAlike(this.#tls, hello?.tls);
-      const isBounded = isDeepStrictEqual(member.record.limits ?? {}, this.#options.limits ?? {});
-      const isOurs = hello?.protocol === PROTOCOL && isPort && isBounded;
       // Without a version it never served, and its port is still open to choice.
-      if (!isOurs || hello.version === undefined || this.#members.size >= workers) {
-        this.#strangers.push(member);
-        continue;
-      }
-      this.#port = hello.port;
-      this.#tls = hello.tls;
-      this.#members.add(member);
-      member.serves({ port: hello.port, ...(hello.tls && { tlsPort: hello.tls.port }) });
+      if (hello?.protocol !== PROTOCOL || hello.version === undefined) this.#strangers.push(member);
+      else this.#admit(member, hello);
     }
     return [...this.#members];
+  }
+
+  #admit(member: Member, hello: WorkerHello): void {
+    const { host, workers, limits = {} } = this.#options;
+    const { port, tls } = hello;
+    const isPort = isAlike({ host, port: this.#port }, hello) && isAlike(this.#tls, tls);
+    const isBounded = isDeepStrictEqual(member.record.limits ?? {}, limits);
+    if (isPort) {
+      this.#port = port;
+      this.#tls = tls;
+    }
+    member.isRetiring = !(isPort && isBounded) || this.#staying >= workers;
+    this.#members.add(member);
+    member.serves({ port, ...(tls && { tlsPort: tls.port }) });
+  }
+
+  /** How many there are that nobody has sent away. */
+  get #staying(): number {
+    return [...this.#members].filter(({ isRetiring }) => !isRetiring).length;
   }
 
   /** Starts what is missing; then those that cannot stay may go. */
   async fill(): Promise<void> {
     const { workers, host } = this.#options;
-    const there = [...this.#members, ...this.#strangers].map(({ hello }) => hello);
+    const before = [...this.#members, ...this.#strangers];
+    const there = before.map(({ hello }) => hello);
     for (const wanted of [{ host, port: this.#port }, this.#tls]) {
       const isHeld = there.some((it) => isAlike(wanted, it) || isAlike(wanted, it?.tls));
       if (wanted !== undefined && wanted.port !== 0 && !isHeld) await assertFree(wanted);
     }
     // With port 0 the first one picks for all.
-    if (this.#members.size === 0) await this.#bring();
-    const missing = workers - this.#members.size;
+    if (this.#staying === 0) await this.#bring();
+    const missing = workers - this.#staying;
     await Promise.all(Array.from({ length: missing }, () => this.#bring()));
-    for (const stranger of this.#strangers.splice(0)) this.#retire(stranger);
+    for (const member of before) if (member.isRetiring) this.#retire(member);
+    for (const stranger of this.#strangers.splice(0)) {
+      this.#retire(stranger);
+      // It is of another protocol, so it is told by a signal, and then left alone.
+      this.#files.remove(stranger.record);
+      stranger.detach();
+    }
   }
 
   /**
@@ -233,7 +252,6 @@ export class Crew implements AsyncDisposable {
     }
   }
 
-  /** It may be of another protocol, so it is told by a signal, and then left alone. */
   #retire(member: Member): void {
     const { record, hello } = member;
     const why = { worker: record.name, protocol: hello?.protocol, port: hello?.port };
@@ -243,8 +261,6 @@ export class Crew implements AsyncDisposable {
     );
     member.isRetiring = true;
     signal(record.id, "SIGTERM");
-    this.#files.remove(record);
-    member.detach();
   }
 
   #lost(member: Member): void {

@@ -216,6 +216,24 @@ test("a control process that dies leaves traffic as it is, and the next takes ov
   assert.deepEqual([fleet.status().routes, fleet.status().backends], [2, 1]);
 });
 
+test("a start with other limits loses nothing: new workers have the table of the old", async () => {
+  await using rig = new Rig();
+  await using a = await Instance.start("a");
+  const first = await rig.start({ workers: 2 });
+  await first.putBackend(backendOf(A, [a]));
+  await first.putRoute(routeOf(HOST, { [A]: 100 }));
+  await first[Symbol.asyncDispose]();
+  const before = pidsOf(first.status());
+  const second = await rig.start({ workers: 2, limits: { queueMax: 50, farewellMs: 50 } });
+  assert.deepEqual(second.address, first.address);
+  const serving = second.status().workers.filter(({ state }) => state === "serving");
+  assert.equal(serving.filter(({ pid }) => before.includes(pid)).length, 0);
+  await until("the old ones are gone", () => second.status().workers.length === 2);
+  // Nobody has said yet what there is, and both must know.
+  const asked = Array.from({ length: 20 }, () => ask(second.address, { host: HOST }));
+  assert.deepEqual(new Set((await Promise.all(asked)).map(({ code }) => code)), new Set([200]));
+});
+
 function pidsOf({ workers }: FleetStatus): readonly number[] {
   return workers.map(({ pid }) => pid).sort();
 }
@@ -233,7 +251,7 @@ test("workers at another address are replaced: new ones serve before the old one
   const port = await freePort();
   const second = await rig.start({ port });
   assert.deepEqual(second.address, { host: "127.0.0.1", port });
-  assert.equal(second.status().workers.length, 1);
+  assert.equal(second.ready, 1);
   const isRefused = () =>
     ask(first.address, { host: HOST }).then(
       () => false,
