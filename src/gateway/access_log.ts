@@ -27,6 +27,7 @@ export class AccessLog {
   #bytes = 0;
   #isWriting = false;
   #isDue = false;
+  #closed: (() => void) | undefined;
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
@@ -44,9 +45,21 @@ export class AccessLog {
     this.#options.clock.after(FLUSH_MS, () => this.#flush());
   }
 
+  /** Resolves when all that waits is written, or lost. */
+  close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = resolve;
+    this.#flush();
+    return promise;
+  }
+
   #flush(): void {
     this.#isDue = false;
-    if (this.#isWriting || this.#lines.length === 0) return;
+    if (this.#isWriting) return;
+    if (this.#lines.length === 0) {
+      this.#closed?.();
+      return;
+    }
     const bytes = Buffer.from(`${this.#lines.join("\n")}\n`);
     const count = this.#lines.length;
     this.#lines = [];
@@ -55,6 +68,7 @@ export class AccessLog {
       this.#write(bytes, count);
     } catch {
       this.#lose(count);
+      this.#closed?.();
     }
   }
 

@@ -185,7 +185,7 @@ export class Crew implements AsyncDisposable {
     const { clock } = this.#options;
     const all = [...this.#members, ...this.#strangers.splice(0)];
     for (const member of all) member.isRetiring = true;
-    await Promise.all(all.map(({ record }) => end(record, clock, deadlineMs)));
+    await Promise.all(all.map(({ record }) => end(record, clock, deadlineMs + LATE_MS)));
     for (const { record } of all) this.#files.remove(record);
     for (const member of all) member.detach();
     this.#members.clear();

@@ -2,13 +2,13 @@ import { ApiError } from "../api/error.ts";
 import { every } from "../base/clock.ts";
 import type { Family } from "../base/metrics.ts";
 import { batchesOf } from "./batches.ts";
+import { Census } from "./census.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Crew, type CrewOptions } from "./crew.ts";
 import type { Explanation } from "./explain.ts";
 import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
-import { Sightings } from "./metrics.ts";
 import {
   type Asking,
   type Change,
@@ -24,7 +24,6 @@ import type {
   RouteSpec,
   TlsSpec,
 } from "./route_table.ts";
-import type { Sighting } from "./sight.ts";
 import { Specs } from "./specs.ts";
 import { kill } from "./worker_process.ts";
 
@@ -79,7 +78,7 @@ export class Fleet implements Gateway, AsyncDisposable {
   readonly #unheard = new Map<string, number>();
   readonly #loadListeners = new Set<(loads: readonly Load[]) => void>();
   readonly #told = new Map<string, number>();
-  readonly #sightings = new Sightings();
+  readonly #census: Census;
   #version: Version;
   #isSettled = false;
   /** What the workers were told of it. */
@@ -91,6 +90,7 @@ export class Fleet implements Gateway, AsyncDisposable {
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#census = new Census(options);
     const { clock, chance } = options;
     this.#version = { epoch: chance.uuid(), number: 0 };
     this.#confirmations = new Confirmations({
@@ -102,6 +102,7 @@ export class Fleet implements Gateway, AsyncDisposable {
     const changed = () => {
       checked();
       this.#introduce();
+      this.#census.fold(this.#crew.members);
     };
     this.#crew = new Crew(
       options,
@@ -201,17 +202,10 @@ export class Fleet implements Gateway, AsyncDisposable {
     return this.#commit(() => this.#specs.dropInherited());
   }
 
-  /** What the workers count, summed, as metrics. Who does not answer counts as it last did. */
+  /** What the workers count, and those before them have, summed, as metrics. */
   async metrics(): Promise<readonly Family[]> {
-    const members = [...this.#crew.members];
-    const replies = members.map(async (member) => {
-      const sighting = await member.ask({ about: "tallies" }, ASK_MS);
-      if (sighting !== undefined) this.#sightings.set(member.record.name, sighting as Sighting);
-    });
-    await Promise.all(replies);
-    const there = new Set([...this.#crew.members].map(({ record }) => record.name));
-    for (const name of this.#sightings.workers) if (!there.has(name)) this.#sightings.retire(name);
-    return this.#sightings.families((id) => this.#specs.hasBackend(id));
+    await this.#census.take(this.#crew.members, ASK_MS);
+    return this.#census.families((id) => !this.#isSettled || this.#specs.hasBackend(id));
   }
 
   /** Where a request would go now, by the word of a worker. Throws when none is there to ask. */

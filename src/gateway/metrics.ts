@@ -1,4 +1,5 @@
 import { type Family, histogramOf, type Labels, type Sample } from "../base/metrics.ts";
+import type { Past } from "./count_files.ts";
 import type { BackendSighting, Sighting } from "./sight.ts";
 import { BOUNDS_MS, CELL } from "./tally.ts";
 
@@ -15,6 +16,7 @@ export class Sightings {
   readonly #last = new Map<string, Sighting>();
   readonly #gone = new Map<string, number[]>();
   readonly #goneWorker = new Map<string, number>();
+  readonly #own = new Set<string>();
 
   /** Those that have told something, and were not gone then. */
   get workers(): readonly string[] {
@@ -30,15 +32,28 @@ export class Sightings {
     const last = this.#last.get(worker);
     if (last === undefined) return;
     this.#last.delete(worker);
-    for (const { id, tally } of last.backends) this.#gone.set(id, added(this.#gone.get(id), tally));
-    for (const [name, value] of Object.entries(last.worker)) {
+    this.add(last);
+  }
+
+  /** Of workers that are gone. */
+  add({ backends, worker }: Past): void {
+    for (const { id, tally } of backends) this.#gone.set(id, added(this.#gone.get(id), tally));
+    for (const [name, value] of Object.entries(worker)) {
       if (name !== "rss") this.#goneWorker.set(name, (this.#goneWorker.get(name) ?? 0) + value);
     }
   }
 
+  /** All that are gone, to be added again by the next control process. */
+  get past(): Past {
+    const backends = [...this.#gone].map(([id, tally]) => ({ id, tally }));
+    return { backends, worker: Object.fromEntries(this.#goneWorker) };
+  }
+
   /** `isKnown` says whether a revision is still there: the others are forgotten. */
   families(isKnown: (backend: string) => boolean): readonly Family[] {
-    for (const id of this.#gone.keys()) if (!isKnown(id)) this.#gone.delete(id);
+    for (const ids of [this.#gone, this.#own]) {
+      for (const id of ids.keys()) if (!isKnown(id)) ids.delete(id);
+    }
     const sums = this.#sums();
     return [...backendFamilies([...sums.values()]), ...this.#workerFamilies()];
   }
@@ -46,14 +61,19 @@ export class Sightings {
   #sums(): ReadonlyMap<string, BackendSighting> {
     const sums = new Map<string, BackendSighting>();
     const add = (one: BackendSighting) => {
-      const isOwn = sums.has(one.id) || sums.size < REVISIONS_MAX;
-      const id = isOwn ? one.id : OTHERS;
+      const id = this.#isOwn(one.id) ? one.id : OTHERS;
       sums.set(id, summed(sums.get(id), { ...one, id }));
     };
     const idle = { inFlight: 0, queued: 0, endpoints: 0, down: 0 };
     for (const { backends } of this.#last.values()) for (const one of backends) add(one);
     for (const [id, tally] of this.#gone) add({ id, tally, ...idle });
     return sums;
+  }
+
+  /** Whoever has series keeps them, in whichever order workers tell. */
+  #isOwn(id: string): boolean {
+    if (this.#own.size < REVISIONS_MAX) this.#own.add(id);
+    return this.#own.has(id);
   }
 
   #workerFamilies(): readonly Family[] {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { metricsText } from "../base/metrics.ts";
+import type { Fleet } from "./fleet.ts";
 import { ask, backendOf, Instance, Rig, routeOf, until } from "./rig.ts";
 import { WorkerFiles } from "./worker_files.ts";
 import { isThere } from "./worker_process.ts";
@@ -64,6 +65,38 @@ test("what workers did is summed by revision, and stays so when one of them ends
 });
 
 const LABELS = 'namespace="default",revision="a-1"';
+
+test("what an ended worker counted is in every sum of later, whoever runs control", async () => {
+  await using rig = new Rig();
+  await using app = await Instance.start("app");
+  const first = await rig.start({ workers: 2, limits: { farewellMs: 50 } });
+  await first.putBackend(backendOf(ID, [app]));
+  await first.putRoute(routeOf(HOST, { [ID]: 100 }));
+  let asked = 0;
+  const counted = async (fleet: Fleet) => {
+    const text = metricsText(await fleet.metrics());
+    return Number(new RegExp(`requests_total{${LABELS},code="2xx"} (\\d+)`).exec(text)?.[1]);
+  };
+  const askMore = async (fleet: Fleet) => {
+    for (let count = 0; count < 10; count += 1) await ask(fleet.address, { host: HOST });
+    asked += 10;
+  };
+  await askMore(first);
+  await first.replaceWorkers();
+  assert.equal(await counted(first), asked, "nobody had asked for the counts of those before");
+  await askMore(first);
+  await first[Symbol.asyncDispose]();
+  const second = await rig.start({ workers: 2, limits: { farewellMs: 51 } });
+  assert.equal(await counted(second), asked, "the next control process goes on with them");
+  await until("the others are gone", () => second.status().workers.length === 2);
+  assert.equal(await counted(second), asked, "nothing counts twice");
+  await askMore(second);
+  await second.stopWorkers();
+  const third = await rig.start();
+  assert.equal(await counted(third), asked, "a start from nothing goes on with them, too");
+  await third.settled();
+  assert.equal(await counted(third), Number.NaN, "a revision that was deleted is forgotten");
+});
 
 test("it is told where a request would go, and why, and nothing counts", async () => {
   await using rig = new Rig();

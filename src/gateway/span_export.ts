@@ -37,7 +37,7 @@ export class SpanExport {
   readonly #options: SpanExportOptions;
   #settings: TracingSettings | undefined;
   #waiting: OtlpSpan[] = [];
-  #isSending = false;
+  #sending: Promise<void> | undefined;
   #isDue = false;
 
   constructor(options: SpanExportOptions) {
@@ -59,12 +59,21 @@ export class SpanExport {
     this.#options.clock.after(FLUSH_MS, () => void this.#flush());
   }
 
-  async #flush(): Promise<void> {
+  /** Resolves when all that waits is sent, or lost. */
+  close(): Promise<void> {
+    return this.#flush();
+  }
+
+  #flush(): Promise<void> {
     this.#isDue = false;
-    if (this.#isSending) return;
-    this.#isSending = true;
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+    });
+    return this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, BATCH_MAX));
-    this.#isSending = false;
   }
 
   async #send(spans: readonly OtlpSpan[]): Promise<void> {

@@ -88,6 +88,28 @@ test("spans go to the collector, and the instance is told of the one it is part 
   collector.close();
 });
 
+test("what a worker knows of the last requests is written before it ends", async () => {
+  await using rig = new Rig();
+  const limits = { farewellMs: 50 };
+  const fleet = await rig.start({ limits, settings: { accessLog: { sample: 1 } } });
+  let answer = () => {};
+  await using app = await Instance.start("app", (_, res) => {
+    answer = () => res.end("at last");
+  });
+  await fleet.putBackend(backendOf(ID, [app]));
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  const asked = ask(fleet.address, { host: HOST, path: "/last" });
+  await until("it is open", async () => {
+    return metricsText(await fleet.metrics()).includes("requests_in_flight{");
+  });
+  const replaced = fleet.replaceWorkers();
+  await until("it drains", () => fleet.status().workers[0]?.state === "retiring");
+  answer();
+  assert.equal((await asked).body, "at last");
+  await replaced;
+  assert.match(readFileSync(join(rig.home, "gateway", "access-0.log"), "utf8"), /"path":"\/last"/);
+});
+
 test("a share is copied to another revision, which can do no harm to the request", async () => {
   await using rig = new Rig();
   const fleet = await rig.start();

@@ -79,6 +79,11 @@ export class Witness {
     this.isOn = hasLog || settings.tracing !== undefined;
   }
 
+  /** Resolves when what is known has been written and sent, or lost. */
+  async close(): Promise<void> {
+    await Promise.all([this.#log?.close(), this.#spans.close()]);
+  }
+
   /** The span of a request that says this of its own; nothing where nobody collects them. */
   begin(traceparent: string | undefined): Span | undefined {
     const { tracing } = this.#settings;

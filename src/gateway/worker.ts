@@ -3,6 +3,7 @@ import { systemChance } from "../base/chance.ts";
 import { every, systemClock } from "../base/clock.ts";
 import { makeLog } from "../base/log.ts";
 import { ControlPort } from "./control_port.ts";
+import { leaveCounts } from "./count_files.ts";
 import { makeDataPlane } from "./data_plane.ts";
 import { explain } from "./explain.ts";
 import { Home } from "./home.ts";
@@ -16,11 +17,16 @@ import { TOKEN_VARIABLE, type WorkerConfig } from "./worker_config.ts";
  * whether or not a control process is there; then it takes no more and lets what is open finish.
  */
 const [, , argument = "{}"] = process.argv;
-const { host, port, tls, path, accessLogPath, limits } = JSON.parse(argument) as WorkerConfig;
+const { host, port, tls, path, accessLogPath, countsPath, limits } = JSON.parse(
+  argument,
+) as WorkerConfig;
 setLimits(limits);
 const token = process.env[TOKEN_VARIABLE] ?? "";
 const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });
+
+/** For the access log and the collector of spans to take the last of it. */
+const LAST_WORD_MS = 1_500;
 
 let address = { host, port, ...(tls && { tls }) };
 const { table, hold, seats, drains, gossip, front, tlsFront } = makeDataPlane({
@@ -73,12 +79,22 @@ process.on("SIGTERM", () => {
   isEnding = true;
   log.info({}, "ending: open requests may finish");
   const deadline = clock.sleep(LIMITS.drainMs);
-  void Promise.race([Promise.all([tlsFront.close(), front.close()]), deadline]).then(() => {
-    control.close();
-    rmSync(path, { force: true });
-    process.exit(0);
-  });
+  void Promise.race([Promise.all([tlsFront.close(), front.close()]), deadline]).then(leave);
 });
+
+/** What is known of the last requests is told before this ends, or would never be. */
+async function leave(): Promise<void> {
+  await Promise.race([table.witness.close(), clock.sleep(LAST_WORD_MS)]);
+  try {
+    leaveCounts(countsPath, sightingOf(table.backends, table.counts));
+  } catch (thrown) {
+    log.error({ err: thrown }, "cannot leave what was counted");
+  }
+  control.close();
+  rmSync(path, { force: true });
+  process.exit(0);
+}
+
 clock.after(LIMITS.orphanMs, () => {
   if (control.hasTable) return;
   log.error({}, "no control process has come with a table: ending");

@@ -11,6 +11,8 @@ export interface WorkerConfig {
   readonly path: string;
   /** Of the access log. */
   readonly accessLogPath?: string;
+  /** Where it leaves what it has counted when it ends. */
+  readonly countsPath: string;
   /** Those that an operator has set. */
   readonly limits: SetLimits;
 }

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ProcessId } from "../base/process.ts";
+import { countsPathOf } from "./count_files.ts";
 import type { SetLimits } from "./limits.ts";
 
 /** What one control process leaves to the next, so that it finds the worker again. */
@@ -78,6 +79,10 @@ export class WorkerFiles {
   /** Of the requests that one slot served; the worker itself bounds it. */
   accessLogPath(slot: number): string {
     return join(this.#directory, `access-${slot}.log`);
+  }
+
+  countsPath(name: string): string {
+    return countsPathOf(this.#directory, name);
   }
 
   write(record: WorkerRecord): void {

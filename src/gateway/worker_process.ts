@@ -38,8 +38,8 @@ export function startWorker(options: StartOptions): WorkerRecord {
   const name = `worker-${chance.suffix(NAME_CHARS)}`;
   const token = chance.token(TOKEN_BYTES);
   const ports = { host, port, ...(tls && { tls }) };
-  const accessLogPath = files.accessLogPath(slot);
-  const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits, accessLogPath };
+  const paths = { accessLogPath: files.accessLogPath(slot), countsPath: files.countsPath(name) };
+  const config: WorkerConfig = { ...ports, path: files.socketPath(name), limits, ...paths };
   const log = openSync(files.logPath(slot), "a", 0o600);
   try {
     const child = spawn(nodePath, [...NODE_ARGS, ...nodeArgs, ENTRY, JSON.stringify(config)], {
