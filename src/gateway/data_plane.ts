@@ -12,6 +12,7 @@ import { StreamListener } from "./h2/stream_listener.ts";
 import { Hold } from "./hold.ts";
 import { Listener } from "./listener.ts";
 import { Mirrors } from "./mirrors.ts";
+import type { TurnedAway } from "./route.ts";
 import { Seats } from "./seats.ts";
 import { Table } from "./table.ts";
 import { withProofs } from "./tls/proofs.ts";
@@ -73,7 +74,12 @@ export function makeDataPlane(options: DataPlaneOptions): DataPlane {
     counts.unknownHosts += 1;
     return isSettled();
   };
-  const routing = { isSettled: isKnown, rules: withProofs(table.rules, table.tls) };
+  const turnedAway = (it: TurnedAway) => {
+    if (it.outgoing === undefined) counts.badRequests += 1;
+    witness.turnedAway(it);
+  };
+  const rules = withProofs(table.rules, table.tls);
+  const routing = { isSettled: isKnown, turnedAway, rules };
   const deadlines = new DeadlineQueue(clock);
   const shared = { clock, deadlines, seats, carriers, witness, mirrors, endless, ...routing };
   const streams = new StreamListener({ ...shared, counts });

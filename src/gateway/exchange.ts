@@ -18,8 +18,8 @@ import {
 } from "./refusal.ts";
 import type { Ticket } from "./seats.ts";
 import { CELL, count, countCold, countRequest } from "./tally.ts";
-import { traced, traceparentIn } from "./traced.ts";
-import type { Span } from "./witness.ts";
+import { type Span, traceparentIn } from "./trace_context.ts";
+import { traced } from "./traced.ts";
 
 /**
  * One request from its head to the last byte of its answer: waits for an instance, sends it there,

@@ -2,6 +2,8 @@
 export interface FrontCounts {
   /** Requests to a host that nobody has. */
   unknownHosts: number;
+  /** Requests whose head could not be understood, or did not come in time. */
+  badRequests: number;
   /** Requests that a policy answered, by redirect or refusal. */
   policyAnswers: number;
   logDropped: number;
@@ -16,7 +18,14 @@ export interface FrontCounts {
 
 export function makeFrontCounts(): FrontCounts {
   return {
-    ...{ unknownHosts: 0, policyAnswers: 0, logDropped: 0, spansSent: 0, spansDropped: 0 },
+    ...{
+      unknownHosts: 0,
+      badRequests: 0,
+      policyAnswers: 0,
+      logDropped: 0,
+      spansSent: 0,
+      spansDropped: 0,
+    },
     ...{ h2Resets: 0, h2Pings: 0, h2Settings: 0, h2Frames: 0 },
   };
 }

@@ -26,11 +26,12 @@ export class Listener {
   #isClosing = false;
 
   constructor(options: ListenerOptions) {
-    const { clock, deadlines, seats, carriers, rules, isSettled } = options;
+    const { clock, deadlines, seats, carriers, rules, isSettled, turnedAway } = options;
     const { witness, mirrors, endless } = options;
     this.#clock = clock;
     this.#parts = {
       ...{ clock, deadlines, seats, carriers, rules, isSettled, witness, mirrors, endless },
+      turnedAway,
       ...{ head: new Head(LIMITS), facts: new Facts(), spare: new Head(LIMITS) },
       ...{ dateLine: new DateLine(clock), buffers: new ReadBuffers() },
       isClosing: () => this.#isClosing,

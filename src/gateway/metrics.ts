@@ -88,6 +88,7 @@ export class Sightings {
     });
     return [
       counter("unknown_host_requests_total", "unknownHosts", "Requests to hosts that nobody has."),
+      counter("bad_requests_total", "badRequests", "Requests that could not be understood."),
       counter("policy_answers_total", "policyAnswers", "Requests that a policy answered itself."),
       counter("access_log_dropped_total", "logDropped", "Lines the access log had no room for."),
       counter("spans_sent_total", "spansSent", "Spans that were sent to the collector."),

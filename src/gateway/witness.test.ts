@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { metricsText } from "../base/metrics.ts";
-import { ask, backendOf, Instance, Rig, routeOf, until } from "./rig.ts";
+import { ask, backendOf, Instance, RawClient, Rig, routeOf, until } from "./rig.ts";
 
 const HOST = "a.localhost";
 const ID = "default/a-1";
@@ -41,6 +41,45 @@ test("requests are written down without their queries, failures in any case", as
     ...{ method: "GET", host: HOST, path: first.path, status: 200, client: "127.0.0.1" },
     ...{ revision: ID, instance: "app", in: 0, out: 5, trace: TRACE },
   });
+});
+
+test("what gets no further than the front is written down as well, and counted", async () => {
+  await using rig = new Rig();
+  const fleet = await rig.start({ settings: { accessLog: { sample: 1 } } });
+  await ask(fleet.address, { host: "soon.localhost" });
+  await fleet.settled();
+  await ask(fleet.address, { host: "none.localhost", path: "/x?secret", method: "PUT" });
+  assert(fleet.address !== undefined);
+  using raw = new RawClient(fleet.address);
+  raw.say("GET / HTTP/1.1", "Host : a", "", "");
+  await raw.hears("HTTP/1.1 400");
+  const path = join(rig.home, "gateway", "access-0.log");
+  const lines = () => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []);
+  await until("all is there", () => lines().length === 3);
+  const told = lines().map((line) => {
+    const { time: _, ms: __, ...rest } = JSON.parse(line);
+    return rest;
+  });
+  const client = "127.0.0.1";
+  assert.deepEqual(told, [
+    {
+      ...{ method: "GET", host: "soon.localhost", path: "/", status: 503, client },
+      refusal:
+        "the gateway has just started, and does not know yet who has the host " +
+        '"soon.localhost"',
+    },
+    {
+      ...{ method: "PUT", host: "none.localhost", path: "/x", status: 404, client },
+      refusal: 'no service has the host "none.localhost"',
+    },
+    {
+      ...{ status: 400, client },
+      refusal: "the name of a header must be a token, with the colon right behind it",
+    },
+  ]);
+  const text = metricsText(await fleet.metrics());
+  assert(text.includes("varve_gateway_bad_requests_total 1\n"), text);
+  assert(text.includes("varve_gateway_unknown_host_requests_total 2\n"), text);
 });
 
 test("spans go to the collector, and the instance is told of the one it is part of", async () => {

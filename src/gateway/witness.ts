@@ -2,16 +2,10 @@ import type { Chance } from "../base/chance.ts";
 import { type Clock, microTimestampOf } from "../base/clock.ts";
 import { AccessLog } from "./access_log.ts";
 import type { FrontCounts } from "./front_counts.ts";
+import type { TurnedAway } from "./route.ts";
 import type { GatewaySettings } from "./route_table.ts";
 import { type Attribute, SpanExport } from "./span_export.ts";
-
-/** Where a request stands in a trace (W3C Trace Context). */
-export interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentId: string | undefined;
-  readonly isSampled: boolean;
-}
+import { readTraceparent, type Span, traceparentIn } from "./trace_context.ts";
 
 /** What is known of a request when it is over. */
 export interface Witnessed {
@@ -19,9 +13,10 @@ export interface Witnessed {
   readonly ms: number;
   /** 0 when there was no answer. */
   readonly code: number;
-  readonly method: string;
-  readonly target: string;
-  readonly authority: string;
+  /** These three of all that could be read. */
+  readonly method?: string;
+  readonly target?: string;
+  readonly authority?: string;
   readonly client: string;
   readonly revision?: string;
   readonly instance?: string | undefined;
@@ -39,8 +34,8 @@ export interface WitnessOptions {
   readonly path: string | undefined;
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-const SAMPLED = 1;
+/** A host, which may be an address in brackets, and a port. */
+const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/;
 const TRACE_BYTES = 16;
 const SPAN_BYTES = 8;
 
@@ -87,18 +82,25 @@ export class Witness {
   /** The span of a request that says this of its own; nothing where nobody collects them. */
   begin(traceparent: string | undefined): Span | undefined {
     const { tracing } = this.#settings;
-    const [, traceId, parentId, flags] = TRACEPARENT.exec(traceparent ?? "") ?? [];
-    const isGood = traceId !== undefined && /[1-9a-f]/.test(traceId);
-    if (tracing === undefined) {
-      if (!isGood) return undefined;
-      return { traceId, spanId: "", parentId, isSampled: false };
-    }
+    const parent = readTraceparent(traceparent);
+    if (tracing === undefined) return parent && { ...parent, spanId: "", isSampled: false };
+    const spanId = this.#id(SPAN_BYTES);
+    if (parent !== undefined) return { ...parent, spanId };
     const { chance } = this.#options;
-    const isSampled = isGood
-      ? (Number.parseInt(flags ?? "0", 16) & SAMPLED) === SAMPLED
-      : chance.fraction() < tracing.sample;
-    const ids = { traceId: isGood ? traceId : this.#id(TRACE_BYTES), spanId: this.#id(SPAN_BYTES) };
-    return { ...ids, parentId: isGood ? parentId : undefined, isSampled };
+    const isSampled = chance.fraction() < tracing.sample;
+    return { traceId: this.#id(TRACE_BYTES), spanId, parentId: undefined, isSampled };
+  }
+
+  /** A request that got no further than the front. */
+  turnedAway({ refusal: { code, detail }, client, outgoing }: TurnedAway): void {
+    if (!this.isOn) return;
+    if (outgoing === undefined) {
+      this.over({ span: undefined, client, code, detail, ms: 0 });
+      return;
+    }
+    const { method, target, authority } = outgoing;
+    const span = this.begin(traceparentIn(outgoing));
+    this.over({ span, method, target, authority, client, code, detail, ms: 0 });
   }
 
   /** HOT where it is on: a request is over. */
@@ -116,13 +118,12 @@ export class Witness {
   }
 
   #lineOf(it: Witnessed): string {
-    const query = it.target.indexOf("?");
     return JSON.stringify({
       time: microTimestampOf(this.#options.clock.now()),
       method: it.method,
       host: it.authority,
       // Queries hold tokens more often than they help.
-      path: query < 0 ? it.target : it.target.slice(0, query),
+      path: pathOf(it.target),
       status: it.code,
       ms: Math.round(it.ms * 1000) / 1000,
       client: it.client,
@@ -139,20 +140,24 @@ export class Witness {
     const endMs = this.#options.clock.now();
     const text = (key: string, value: string | undefined): readonly Attribute[] =>
       value === undefined ? [] : [{ key, value: { stringValue: value } }];
+    const number = (key: string, value: number): readonly Attribute[] =>
+      value === 0 ? [] : [{ key, value: { intValue: String(value) } }];
     const { traceId, spanId, parentId } = span;
+    const [, host, port] = AUTHORITY.exec(it.authority ?? "") ?? [];
     this.#spans.add({
-      ...{ traceId, spanId, kind: 2, name: it.method },
+      ...{ traceId, spanId, kind: 2, name: it.method ?? "HTTP" },
       ...(parentId !== undefined && { parentSpanId: parentId }),
       startTimeUnixNano: nano(endMs - it.ms),
       endTimeUnixNano: nano(endMs),
       attributes: [
         ...text("http.request.method", it.method),
-        ...text("url.path", it.target.split("?")[0]),
-        ...text("server.address", it.authority),
+        ...text("url.path", pathOf(it.target)),
+        ...text("server.address", host),
+        ...number("server.port", Number(port ?? 0)),
         ...text("client.address", it.client),
         ...text("varve.revision", it.revision),
         ...text("varve.instance", it.instance),
-        { key: "http.response.status_code", value: { intValue: String(it.code) } },
+        ...number("http.response.status_code", it.code),
       ],
       status: { code: it.code === 0 || it.code >= 500 ? 2 : 0 },
     });
@@ -163,9 +168,8 @@ export class Witness {
   }
 }
 
-/** What an instance is told of the span that its own are part of. */
-export function traceparentOf({ traceId, spanId, isSampled }: Span): string {
-  return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
+function pathOf(target: string | undefined): string | undefined {
+  return target?.split("?", 1)[0];
 }
 
 function nano(ms: number): string {

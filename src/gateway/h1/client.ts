@@ -119,7 +119,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   expire(limit: Limit): void {
     if (limit === "head") {
       if (this.#intake.isEmpty) this.close();
-      else this.#reject(PROBLEMS.slowHead);
+      else this.headBad(PROBLEMS.slowHead);
     } else if (limit === "body") {
       if (this.#isOver || this.#isLingering) this.#socket.destroy();
       else if (this.#isOwing) this.bodyBad(PROBLEMS.slowBody);
@@ -145,13 +145,12 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   headRead(): void {
     this.deadlines.clear("head");
     const asking = askingOf(this.#parts, this.#seen);
-    const most = LIMITS.bodyBytesMax;
-    if (isProblem(asking)) this.#reject(asking);
-    else if (asking.bodyLength > most) this.#reject(bodyTooLarge(most));
+    if (isProblem(asking)) this.headBad(asking);
     else this.#begin(asking);
   }
 
   headBad(problem: Problem): void {
+    this.#parts.turnedAway({ refusal: problem, client: this.address });
     this.#reject(problem);
   }
 
@@ -283,16 +282,24 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     this.#course = undefined;
     this.#isBusy = true;
     this.#requests += 1;
+    const most = LIMITS.bodyBytesMax;
+    const isTooLong = asking.bodyLength > most;
     // Known before the answer, which has to say so.
-    this.#isLast = this.#requests >= LIMITS.requestsPerConnectionMax;
+    this.#isLast = isTooLong || this.#requests >= LIMITS.requestsPerConnectionMax;
     this.#isContinued = false;
     this.#bodyBytes = 0;
     this.#intake.startBody(asking);
     const { rules, isSettled } = this.#parts;
     const rule = rules.get(asking.host);
-    if (rule === undefined) this.refused(unknownHost(asking.host, isSettled()));
+    if (isTooLong) this.#turnAway(asking, bodyTooLarge(most));
+    else if (rule === undefined) this.#turnAway(asking, unknownHost(asking.host, isSettled()));
     else if (rule.special === undefined) this.#go(pickBackend(rule));
     else this.#admit(rule.special, asking);
+  }
+
+  #turnAway(outgoing: Asking, refusal: Refusal): void {
+    this.#parts.turnedAway({ refusal, client: this.address, outgoing });
+    this.refused(refusal);
   }
 
   #go(backend: Backend): void {
@@ -344,7 +351,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
   }
 
   /** It cannot be told what the client meant, so nothing that follows can be, either. */
-  #reject(problem: Problem | Refusal): void {
+  #reject(problem: Problem): void {
     this.#socket.write(refusalText(problem, { isJson: false, isHead: false, isLast: true }));
     this.#end();
   }

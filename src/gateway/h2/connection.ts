@@ -192,7 +192,7 @@ export class Connection implements Attendant, IntakeHost {
     const stream = new Stream(this, { id, window, length, isEnded });
     this.streams.set(id, stream);
     const caller = new StreamCaller(this.#parts, { stream, fields, seen });
-    if (isBad) caller.refused(read);
+    if (isBad) caller.turnAway(read);
     else caller.begin(read);
     this.#requests += 1;
     if (this.#requests >= LIMITS.requestsPerConnectionMax) this.leave();

@@ -73,11 +73,17 @@ export class StreamCaller implements Caller, Limited, StreamUser {
 
   begin(asking: Asking): void {
     this.#asking = asking;
-    const { rules, isSettled } = this.#parts;
-    const rule = rules.get(asking.host);
-    if (rule === undefined) this.refused(unknownHost(asking.host, isSettled()));
+    const rule = this.#parts.rules.get(asking.host);
+    if (rule === undefined) this.turnAway(unknownHost(asking.host, this.#parts.isSettled()));
     else if (rule.special === undefined) this.#go(pickBackend(rule));
     else this.#admit(rule.special, asking);
+  }
+
+  /** It gets no further than here; without `begin`, it could not be read. */
+  turnAway(refusal: Refusal): void {
+    const outgoing = this.#asking;
+    this.#parts.turnedAway({ refusal, client: this.address, ...(outgoing && { outgoing }) });
+    this.refused(refusal);
   }
 
   pull(): void {
