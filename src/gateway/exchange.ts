@@ -87,7 +87,7 @@ export class Exchange implements Waiter, Journey, Endlessly {
   }
 
   start(): void {
-    const { limits, endpoints, tally } = this.backend;
+    const { limits, endpoints } = this.backend;
     this.#caller.deadlines.set("whole", limits.timeoutMs);
     this.#beganMs = this.#parts.clock.elapsed();
     this.#isCold = endpoints.length === 0;
@@ -98,7 +98,6 @@ export class Exchange implements Waiter, Journey, Endlessly {
     if (course?.mirror !== undefined) this.#copy = mirrors.begin(course.mirror, outgoing);
     if (witness.isOn) this.#span = witness.begin(traceparentIn(outgoing));
     this.#ask(false);
-    if (this.#endpoint === undefined && !this.#isDone()) count(tally, CELL.waited, 1);
   }
 
   /** A piece of the caller's body. False: it is only lent, and no more, until `Caller.pull`. */

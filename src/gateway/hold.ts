@@ -4,6 +4,7 @@ import { awaken, type Backend, type Endpoint, openMaxOf, type Waiter } from "./b
 import { knock } from "./knock.ts";
 import { LIMITS } from "./limits.ts";
 import { pickEndpoint } from "./pick.ts";
+import { CELL, count } from "./tally.ts";
 import type { Place as PlaceOf } from "./wait_list.ts";
 
 export interface HoldOptions {
@@ -55,6 +56,7 @@ export class Hold {
       waiter.refuse("full");
       return undefined;
     }
+    if (!isBack) count(backend.tally, CELL.waited, 1);
     const place = isBack ? queue.unshift(waiter) : queue.push(waiter);
     if (!this.#told.has(backend)) this.#tell(backend);
     return place;
@@ -93,6 +95,8 @@ export class Hold {
    */
   distrust(endpoint: Endpoint): void {
     if (endpoint.isDraining || endpoint.trust === "down") return;
+    // One that is tried in vain was left alone before.
+    if (endpoint.trust === "good") count(endpoint.backend.tally, CELL.ejections, 1);
     endpoint.trust = "down";
     endpoint.openMax = 0;
     this.#knockLater(endpoint);

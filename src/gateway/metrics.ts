@@ -187,7 +187,11 @@ function backendFamilies(backends: readonly BackendSighting[]): readonly Family[
     counter("request_bytes_total", CELL.bytesIn, "Bytes of bodies that clients sent."),
     counter("response_bytes_total", CELL.bytesOut, "Bytes of bodies that instances sent."),
     counter("retries_total", CELL.retries, "Requests that were sent again."),
-    counter("ejections_total", CELL.ejections, "Instances left alone for breaking connections."),
+    counter(
+      "ejections_total",
+      CELL.ejections,
+      "Instances left alone for a while, as they refused or broke connections.",
+    ),
     counter("requests_waited_total", CELL.waited, "Requests that found no instance free."),
     counter("mirrored_total", CELL.mirrored, "Copies of requests that were sent here."),
     counter("mirrors_dropped_total", CELL.mirrorsDropped, "Copies that were not sent."),

@@ -1,5 +1,6 @@
 import type { Backend } from "./backend.ts";
 import type { Limit } from "./deadlines.ts";
+import { LIMITS } from "./limits.ts";
 
 /** An answer of the gateway's own, in place of one from an instance. */
 export interface Refusal {
@@ -28,8 +29,10 @@ export function unknownHost(host: string, isSettled: boolean): Refusal {
   return { code: 503, host, detail, retryAfterSeconds: SOON_SECONDS };
 }
 
-export function queueFull({ revision, queue }: Backend): Refusal {
-  const detail = `revision "${revision}": pending request queue full: ${queue.length} are waiting`;
+export function queueFull({ revision }: Backend): Refusal {
+  // Another worker may have the queue.
+  const { queueMax } = LIMITS;
+  const detail = `revision "${revision}": pending request queue full: ${queueMax} are waiting`;
   return { code: 503, revision, detail, retryAfterSeconds: SOON_SECONDS };
 }
 

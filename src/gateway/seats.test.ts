@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
+import { metricsText } from "../base/metrics.ts";
+import type { Fleet } from "./fleet.ts";
 import { ask, backendOf, type Handler, Instance, Load, Rig, routeOf, until } from "./rig.ts";
 
 const ID = "default/single-00001";
@@ -91,7 +93,41 @@ test("an instance that refuses connections loses nothing, whichever worker count
   await load.goesOn(300);
   await load.stop();
   assert.deepEqual([load.failures, [...load.answers.keys()]], [[], ["live"]]);
+  const counts = await countsOf(fleet, ["ejections_total", "instances_down"]);
+  assert.deepEqual(counts, [1, 1]);
 });
+
+test("what waits is counted, and a full queue told of, by whichever worker", async () => {
+  await using rig = new Rig();
+  await using stack = new AsyncDisposableStack();
+  const fleet = await rig.start({ workers: 2, limits: { queueMax: 2 } });
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const one = stack.use(
+    await Instance.start("one", async (req, res) => {
+      if (req.url === "/slow") await over;
+      res.end("one");
+    }),
+  );
+  await fleet.putBackend(backendOf(ID, [one], { concurrency: 1 }));
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  for (let count = 0; count < 10; count += 1) await ask(fleet.address, { host: HOST });
+  assert.deepEqual(await countsOf(fleet, ["requests_waited_total"]), [0], "one was always free");
+  const slow = () => ask(fleet.address, { host: HOST, path: "/slow" });
+  const asked = Array.from({ length: 3 }, slow);
+  await until("it is full", async () => (await countsOf(fleet, ["requests_queued"]))[0] === 2);
+  const refused = await Promise.all(Array.from({ length: 10 }, slow));
+  const what = 'revision "single-00001": pending request queue full: 2 are waiting\n';
+  assert.deepEqual(new Set(refused.map(({ body }) => body)), new Set([what]));
+  end();
+  await Promise.all(asked);
+  assert.deepEqual(await countsOf(fleet, ["requests_waited_total"]), [2]);
+});
+
+/** Metrics of the one revision, by the ends of their names. */
+async function countsOf(fleet: Fleet, names: readonly string[]): Promise<readonly number[]> {
+  const text = metricsText(await fleet.metrics());
+  return names.map((name) => Number(new RegExp(`_${name}{[^}]*} (\\d+)`).exec(text)?.[1]));
+}
 
 test("control is told what there is to do: each request once, over all workers", async () => {
   await using rig = new Rig();

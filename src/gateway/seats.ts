@@ -5,7 +5,6 @@ import type { Hold, Place } from "./hold.ts";
 import { LIMITS } from "./limits.ts";
 import { Link } from "./link.ts";
 import type { FromHome, Leaving, PeerSpec, ToHome } from "./peer_protocol.ts";
-import { CELL, count } from "./tally.ts";
 
 export interface SeatsOptions {
   readonly clock: Clock;
@@ -106,7 +105,6 @@ export class Seats {
       endpoint.broken = 0;
       return;
     }
-    count(endpoint.backend.tally, CELL.ejections, 1);
     this.distrust(endpoint, ticket);
   }
 
