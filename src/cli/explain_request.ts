@@ -15,6 +15,7 @@ interface Explanation {
     readonly address: string;
     readonly open: number;
     readonly of: number;
+    readonly down?: number;
   };
   readonly wait?: string;
   readonly refusal?: { readonly code: number; readonly detail: string };
@@ -82,6 +83,7 @@ function linesOf(told: Explanation): readonly string[] {
 
 function instanceLine({ instance, wait }: Explanation): string | undefined {
   if (instance === undefined) return wait === undefined ? undefined : `none: ${wait}`;
-  const { name, address, open, of } = instance;
-  return `${name} at ${address}, with ${open} open, of ${of}`;
+  const { name, address, open, of, down } = instance;
+  const others = down === undefined ? "" : `, ${down} of which do not answer`;
+  return `${name} at ${address}, with ${open} open, of ${of}${others}`;
 }

@@ -1,8 +1,11 @@
+import { PROBLEMS } from "../base/h1/problem.ts";
 import type { Backend } from "./backend.ts";
 import type { Course } from "./course.ts";
+import { LIMITS } from "./limits.ts";
 import { pickBackend, pickEndpoint } from "./pick.ts";
 import type { Asking } from "./protocol.ts";
-import { type Refusal, unknownHost } from "./refusal.ts";
+import { queueFull, type Refusal, unknownHost } from "./refusal.ts";
+import { hostOf } from "./request.ts";
 import type { Rule, Table } from "./table.ts";
 
 /** Where a request would go now, and why: what `varve explain` tells. */
@@ -31,38 +34,81 @@ export interface Explanation {
 export interface ExplainedInstance {
   readonly name: string;
   readonly address: string;
-  /** Requests that this worker has open there. */
+  /** Requests that are open there. */
   readonly open: number;
-  /** How many instances there were to choose from. */
+  /** How many instances there are. */
   readonly of: number;
+  /** How many of them do not answer, where there are such. */
+  readonly down?: number;
+}
+
+/** What one worker knows. */
+export interface Told {
+  readonly explanation: Explanation;
+  /** It shares the revision with others, and one of those counts for all. */
+  readonly isElsewhere: boolean;
+  /** What it has open at each instance, where each worker counts for itself. */
+  readonly open: Readonly<Record<string, number>>;
+}
+
+/** What all workers know together; nothing without any. */
+export function merged(told: readonly Told[]): Explanation | undefined {
+  const { explanation } = told.find(({ isElsewhere }) => !isElsewhere) ?? told[0] ?? {};
+  const instance = explanation?.instance;
+  if (explanation === undefined || instance === undefined) return explanation;
+  const others = told.map(({ open }) => open[instance.name]).filter((it) => it !== undefined);
+  if (others.length === 0) return explanation;
+  const open = others.reduce((sum, more) => sum + more, 0);
+  return { ...explanation, instance: { ...instance, open } };
+}
+
+export interface ExplainOptions {
+  readonly table: Table;
+  readonly isSettled: boolean;
+  /** Whether this worker counts what is open at the revision. */
+  readonly isHome: (backend: Backend) => boolean;
 }
 
 /** Asks the very rules that requests go by; nothing counts, and no turn is taken. */
 export async function explain(
-  table: Table,
   asking: Asking,
-  isSettled: boolean,
-): Promise<Explanation> {
-  const { host, headers } = asking;
+  { table, isSettled, isHome }: ExplainOptions,
+): Promise<Told> {
+  const { headers } = asking;
+  const host = hostOf(asking.host);
+  if (host === undefined) return refusedOf(asking.host, PROBLEMS.host);
   const rule = table.rules.get(host);
-  if (rule === undefined) return { host, refusal: toldOf(unknownHost(host, isSettled)) };
+  if (rule === undefined) return refusedOf(host, unknownHost(host, isSettled));
   const found = table.rules.nameFor(host);
   const head = { host, ...(found && { under: found }), route: rule.route, split: splitOf(rule) };
   const { turn, special } = rule;
   const trial = {
-    ...asking,
+    ...{ ...asking, host },
     peer: asking.client,
     bodyBytes: Number(headers["content-length"] ?? 0),
     isTrial: true,
-    header: (name: string) => headers[name] ?? (name === "host" ? host : undefined),
+    header: (name: string) => headers[name] ?? (name === "host" ? asking.host : undefined),
   };
   const decided = await new Promise<Course | Refusal>((resolve) => {
     if (special === undefined) resolve(plain(pickBackend(rule)));
     else special.admit(trial, { go: resolve, refuse: resolve });
   });
   rule.turn = turn < rule.order.length ? turn : 0;
-  if ("detail" in decided) return { ...head, refusal: toldOf(decided) };
-  return { ...head, ...toldOfCourse(decided) };
+  if ("detail" in decided) return saying({ ...head, refusal: toldOf(decided) });
+  const { backend } = decided;
+  const isEach = backend.limits.concurrency === 0;
+  const open = isEach ? backend.endpoints.map((it) => [it.name, it.open] as const) : [];
+  const explanation = { ...head, ...toldOfCourse(decided) };
+  return { explanation, isElsewhere: !isHome(backend), open: Object.fromEntries(open) };
+}
+
+function refusedOf(host: string, refusal: Refusal): Told {
+  return saying({ host, refusal: toldOf(refusal) });
+}
+
+/** Any worker would say the same. */
+function saying(explanation: Explanation): Told {
+  return { explanation, isElsewhere: false, open: {} };
 }
 
 function plain(backend: Backend): Course {
@@ -91,20 +137,30 @@ function toldOfCourse({ backend, why, target, mirror }: Course) {
   };
 }
 
-function instanceOf(backend: Backend) {
+function instanceOf(backend: Backend): Partial<Explanation> {
   const { endpoints, frozen, next, why, queue } = backend;
   const endpoint = pickEndpoint(backend);
   backend.next = next;
+  const of = endpoints.length;
+  const down = endpoints.filter(({ trust }) => trust !== "good").length;
   if (endpoint !== undefined && queue.length === 0) {
     const { name, host, port, open } = endpoint;
-    return { instance: { name, address: `${host}:${port}`, open, of: endpoints.length } };
+    const instance = { name, address: `${host}:${port}`, open, of };
+    return { instance: { ...instance, ...(down > 0 && { down }) } };
   }
   if (backend.isGone) return { wait: "the revision was deleted: such requests are refused" };
-  if (endpoints.length > 0) {
-    const all = `its ${endpoints.length} instances are at their limit, or do not answer`;
-    return { wait: `${all}, and ${queue.length} requests are waiting` };
-  }
+  if (queue.length >= LIMITS.queueMax) return { refusal: toldOf(queueFull(backend)) };
+  const others = queue.length === 0 ? "" : `, behind ${queue.length} others`;
+  if (of > 0) return { wait: `${busyOf(of, down)}: the request would wait${others}` };
   if (frozen.length > 0) return { wait: "its instance is frozen: a request thaws it" };
   const reason = why === undefined ? "" : `: ${why}`;
-  return { wait: `it has no instance, and the request would wait for one${reason}` };
+  return { wait: `it has no instance, and the request would wait for one${others}${reason}` };
+}
+
+function busyOf(of: number, down: number): string {
+  if (down === of) return `none of its ${of} instances answers`;
+  const busy = "serve as many requests as they may";
+  return down === 0
+    ? `its ${of} instances ${busy}`
+    : `of its ${of} instances ${down} do not answer, the others ${busy}`;
 }

@@ -5,7 +5,7 @@ import { batchesOf } from "./batches.ts";
 import { Census } from "./census.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Crew, type CrewOptions } from "./crew.ts";
-import type { Explanation } from "./explain.ts";
+import { type Explanation, merged, type Told } from "./explain.ts";
 import type { Address } from "./front.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
@@ -208,12 +208,12 @@ export class Fleet implements Gateway, AsyncDisposable {
     return this.#census.families((id) => !this.#isSettled || this.#specs.hasBackend(id));
   }
 
-  /** Where a request would go now, by the word of a worker. Throws when none is there to ask. */
+  /** Where a request would go now, by the word of the workers. Throws when none answers. */
   async explain(request: Asking): Promise<Explanation> {
-    for (const member of this.#counted()) {
-      const reply = await member.ask({ about: "request", request }, ASK_MS);
-      if (reply !== undefined) return reply as Explanation;
-    }
+    const asked = this.#counted().map((it) => it.ask({ about: "request", request }, ASK_MS));
+    const told = (await Promise.all(asked)).filter((reply) => reply !== undefined);
+    const explanation = merged(told as Told[]);
+    if (explanation !== undefined) return explanation;
     throw new ApiError("ServiceUnavailable", "Cannot explain: no worker of the gateway answers");
   }
 

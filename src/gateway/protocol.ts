@@ -59,6 +59,7 @@ export type Question =
 export interface Asking {
   readonly method: string;
   readonly target: string;
+  /** As it would be sent: with a port, a dot at its end, in capitals. */
   readonly host: string;
   readonly client: string;
   readonly isTls: boolean;

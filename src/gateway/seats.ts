@@ -74,6 +74,11 @@ export class Seats {
     return loan;
   }
 
+  /** Whether what is open there is counted here, or by each for itself. */
+  isHome(backend: Backend): boolean {
+    return backend.limits.concurrency === 0 || this.#homeOf(backend) === undefined;
+  }
+
   leave(backend: Backend, ticket: Ticket): void {
     if (isLoan(ticket)) this.#return(ticket);
     else this.#options.hold.leave(backend, ticket);

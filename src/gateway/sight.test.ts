@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { metricsText } from "../base/metrics.ts";
 import type { Fleet } from "./fleet.ts";
 import { ask, backendOf, Instance, Rig, routeOf, until } from "./rig.ts";
@@ -98,6 +99,62 @@ test("what an ended worker counted is in every sum of later, whoever runs contro
   assert.equal(await counted(third), Number.NaN, "a revision that was deleted is forgotten");
 });
 
+const PLAIN = { method: "GET", target: "/", isTls: false, client: "::1", headers: {} };
+
+test("whichever worker counts, it is told who waits, and what is open", async () => {
+  await using rig = new Rig();
+  await using stack = new AsyncDisposableStack();
+  const fleet = await rig.start({ workers: 2, limits: { queueMax: 1 } });
+  const answers: (() => void)[] = [];
+  const app = stack.use(
+    await Instance.start("app", (_, res) => void answers.push(() => res.end("late"))),
+  );
+  await fleet.putBackend(backendOf(ID, [app], { concurrency: 1 }));
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  const told = async () => {
+    const { instance, wait, refusal } = await fleet.explain({ ...PLAIN, host: HOST });
+    return instance === undefined ? (wait ?? refusal?.code) : [instance.open, instance.down];
+  };
+  const asked: Promise<unknown>[] = [];
+  const askUntil = async (what: unknown) => {
+    asked.push(ask(fleet.address, { host: HOST }));
+    await until(String(what), async () => isDeepStrictEqual(await told(), what));
+  };
+  assert.deepEqual(await told(), [0, undefined]);
+  await askUntil("its 1 instances serve as many requests as they may: the request would wait");
+  await askUntil(503);
+  answers[0]?.();
+  await until("the next is there", () => answers.length === 2);
+  answers[1]?.();
+  await Promise.all(asked);
+  await fleet.putBackend(backendOf(ID, [app]));
+  for (const count of [1, 2, 3, 4]) {
+    asked.push(ask(fleet.address, { host: HOST }));
+    await until("it has come", () => answers.length === 2 + count);
+  }
+  assert.deepEqual(await told(), [4, undefined], "each worker counts its own");
+  for (const answer of answers) answer();
+  await Promise.all(asked);
+});
+
+test("instances that do not answer are told of", async () => {
+  await using rig = new Rig();
+  const fleet = await rig.start();
+  await using app = await Instance.start("app");
+  const gone = await Instance.start("gone");
+  const { endpoint } = gone;
+  await gone[Symbol.asyncDispose]();
+  const spec = backendOf(ID, [app]);
+  await fleet.putBackend({ ...spec, endpoints: [endpoint, ...spec.endpoints] });
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  assert.equal((await ask(fleet.address, { host: HOST })).body, "app");
+  const { instance } = await fleet.explain({ ...PLAIN, host: HOST });
+  assert.deepEqual([instance?.name, instance?.of, instance?.down], ["app", 2, 1]);
+  await fleet.putBackend({ ...spec, endpoints: [endpoint] });
+  const { wait } = await fleet.explain({ ...PLAIN, host: HOST });
+  assert.equal(wait, "none of its 1 instances answers: the request would wait");
+});
+
 test("it is told where a request would go, and why, and nothing counts", async () => {
   await using rig = new Rig();
   const fleet = await rig.start();
@@ -142,12 +199,14 @@ test("it is told where a request would go, and why, and nothing counts", async (
     revision: ID,
     instance: { name: "app", address: `127.0.0.1:${address.port}`, open: 0, of: 1 },
   });
-  const unknown = await fleet.explain({
-    ...{ method: "GET", target: "/", host: "none.localhost", isTls: false, client: "::1" },
-    headers: {},
-  });
-  assert.deepEqual(unknown.refusal, {
-    code: 404,
-    detail: 'no service has the host "none.localhost"',
-  });
+  const toldOf = async (host: string) =>
+    (await fleet.explain({ ...PLAIN, host })).refusal ?? "none";
+  assert.deepEqual(
+    [await toldOf("none.localhost"), await toldOf(`SHOP.${HOST}.:8080`), await toldOf("a b")],
+    [
+      { code: 404, detail: 'no service has the host "none.localhost"' },
+      "none",
+      { code: 400, detail: "the host is not a host" },
+    ],
+  );
 });

@@ -66,7 +66,10 @@ const control = new ControlPort({
   answer: async (question) =>
     question.about === "tallies"
       ? sightingOf(table.backends, table.counts)
-      : explain(table, question.request, control.isSettled),
+      : explain(question.request, {
+          ...{ table, isSettled: control.isSettled },
+          isHome: (backend) => seats.isHome(backend),
+        }),
   whenDrained: (endpoint, tell) => drains.whenEmpty(endpoint, tell),
 });
 

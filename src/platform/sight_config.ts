@@ -1,3 +1,4 @@
+import { readCidr } from "../gateway/client_address.ts";
 import type { GatewaySettings } from "../gateway/route_table.ts";
 
 /** What the gateway is told for all hosts, as flags of `varve serve`. */
@@ -42,7 +43,7 @@ export interface SightConfigSource {
 export function readSight({ text, wrong }: SightConfigSource): GatewaySettings {
   const proxies = text("trusted-proxies");
   const trustedProxies = proxies === "none" || proxies === "" ? [] : proxies.split(",");
-  const bad = trustedProxies.find((it) => !CIDR.test(it));
+  const bad = trustedProxies.find((it) => readCidr(it) === undefined);
   if (bad !== undefined) {
     throw wrong("trusted-proxies", bad, 'want addresses or blocks, such as "10.0.0.0/8,fd00::/8"');
   }
@@ -69,8 +70,6 @@ export function readSight({ text, wrong }: SightConfigSource): GatewaySettings {
     ...(isTraced && { tracing: { endpoint, sample } }),
   };
 }
-
-const CIDR = /^[\da-f.:]+(?:\/\d{1,3})?$/i;
 
 function logShare(text: string): number | "off" | undefined {
   if (text === "off" || text === "") return "off";

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
 import { ApiError } from "../api/error.ts";
 import type { Answer, Call } from "../base/call.ts";
 import { type Family, METRICS_TYPE, metricsText } from "../base/metrics.ts";
@@ -14,6 +16,7 @@ export interface Sight {
 export interface ExplainRequest {
   readonly method: string;
   readonly target: string;
+  /** With a port, where one is said. */
   readonly host: string;
   readonly client: string;
   readonly isTls: boolean;
@@ -41,27 +44,54 @@ export function sightRoutes(sight: Sight): readonly ApiRoute[] {
   }
 }
 
+const WANT = 'want ?url=HOST/PATH, such as "hello.default.localhost/x", and header=NAME:VALUE';
+const URL_PARTS = /^(?:(\w[\w+.-]*):\/\/)?([^/?#]+)([^#]*)/;
+const HEADER = /^([^:\s]+):[ \t]*(.*)$/;
+const METHOD = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** The request as it would be sent: nothing of its path is tidied up, as no client has to. */
 function requestOf(query: URLSearchParams): ExplainRequest {
   const url = query.get("url") ?? "";
-  const parsed = URL.parse(/^https?:\/\//.test(url) ? url : `http://${url}`);
-  if (url === "" || parsed === null) {
-    const want = 'want ?url=HOST/PATH, such as "hello.default.localhost/x", and header=NAME:VALUE';
-    throw new ApiError("BadRequest", `Cannot explain the url "${url}": ${want}`);
+  const [, scheme = "http", authority, rest = ""] = URL_PARTS.exec(url) ?? [];
+  if (authority === undefined || !/^https?$/i.test(scheme)) {
+    throw new ApiError("BadRequest", `Cannot explain the url "${url}": ${WANT}`);
   }
-  const headers: Record<string, string> = {};
-  for (const text of query.getAll("header")) {
-    const [, name, value] = /^([^:\s]+):[ \t]*(.*)$/.exec(text) ?? [];
-    if (name === undefined || value === undefined) {
-      throw new ApiError("BadRequest", `Cannot explain the header "${text}": want "NAME: VALUE"`);
-    }
-    headers[name.toLowerCase()] = value;
+  const headers = headersOf(query.getAll("header"));
+  const method = (query.get("method") ?? "GET").toUpperCase();
+  if (!METHOD.test(method)) {
+    throw new ApiError("BadRequest", `Cannot explain the method "${method}": want one such as GET`);
+  }
+  const client = query.get("client") ?? "127.0.0.1";
+  if (isIP(client) === 0) {
+    throw new ApiError("BadRequest", `Cannot explain the client "${client}": want an IP address`);
   }
   return {
-    method: (query.get("method") ?? "GET").toUpperCase(),
-    target: `${parsed.pathname}${parsed.search}`,
-    host: parsed.hostname,
-    client: query.get("client") ?? "127.0.0.1",
-    isTls: parsed.protocol === "https:",
-    headers,
+    ...{ method, client, headers },
+    target: (rest.startsWith("/") ? rest : `/${rest}`).replace(UNSENT, encodeURIComponent),
+    host: headers["host"] ?? asciiOf(authority),
+    isTls: scheme.toLowerCase() === "https",
   };
+}
+
+/** What clients encode before they send it. */
+const UNSENT = /[^\x21-\x7e]+/g;
+
+function asciiOf(authority: string): string {
+  return /[^\x21-\x7e]/.test(authority) ? domainToASCII(authority) : authority;
+}
+
+/** By their names in lower case; those that are there twice are put together. */
+function headersOf(said: readonly string[]): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {};
+  for (const text of said) {
+    const [, raw, value] = HEADER.exec(text) ?? [];
+    if (raw === undefined || value === undefined) {
+      throw new ApiError("BadRequest", `Cannot explain the header "${text}": want "NAME: VALUE"`);
+    }
+    const name = raw.toLowerCase();
+    const before = headers[name];
+    const both = name === "cookie" ? `${before}; ${value}` : `${before}, ${value}`;
+    headers[name] = before === undefined ? value : both;
+  }
+  return headers;
 }
