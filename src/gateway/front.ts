@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { calmTurn } from "./calm_turn.ts";
 import type { Clients } from "./clients.ts";
 import type { DeadlineQueue } from "./deadline_queue.ts";
 import { firstOf, PREFACE, SWITCHING, upgradeFrame } from "./h2/upgrade.ts";
@@ -61,9 +62,7 @@ export class Front {
   /** Takes no more connections, and lets the open ones finish. Resolves when all are closed. */
   async close(): Promise<void> {
     const { h1, h2, clock } = this.#options;
-    // What the kernel has queued for a listening socket is reset when that closes. Right after
-    // the poll phase of this loop, which has just emptied the queue, that is as good as nothing.
-    await new Promise((resolve) => setImmediate(resolve));
+    await calmTurn(clock);
     const closed = new Promise((resolve) => this.#server.close(resolve));
     // Whoever has just connected may be about to say something.
     using _farewell = clock.after(LIMITS.farewellMs, () => this.#undecided.destroyAll());

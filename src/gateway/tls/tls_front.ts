@@ -4,6 +4,7 @@ import {
   type TLSSocket,
   type Server as TlsServer,
 } from "node:tls";
+import { calmTurn } from "../calm_turn.ts";
 import { type Address, type FrontOptions, listenOn } from "../front.ts";
 import { LIMITS } from "../limits.ts";
 import { Undecided } from "../undecided.ts";
@@ -76,7 +77,7 @@ export class TlsFront {
 
   /** Takes no more connections. Those that are open are of who serves them. */
   async close(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await calmTurn(this.#options.clock);
     this.#server.close();
     await this.#options.clock.sleep(LIMITS.farewellMs);
     this.#undecided.destroyAll();
