@@ -99,7 +99,10 @@ export class Table {
 
   constructor(options: TableOptions) {
     this.#options = options;
-    this.tls = new TlsTable({ namespaceOf: (host) => this.#rules.get(host)?.route.split("/")[0] });
+    this.tls = new TlsTable({
+      namespaceOf: (host) => this.#rules.get(host)?.route.split("/")[0],
+      clock: options.clock,
+    });
     this.#compiler = new Compiler({
       orders: new Orders(),
       backend: (id) => this.#backends.get(id),

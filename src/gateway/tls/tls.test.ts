@@ -51,6 +51,7 @@ after(async () => {
   await cleanup[Symbol.asyncDispose]();
 });
 
+const DAY_MS = 24 * 3_600_000;
 const TIMES = { nowMs: systemClock.now(), days: 30 };
 
 async function serve(host: string, namespace = "default"): Promise<void> {
@@ -118,6 +119,18 @@ test("one of our own gives way to any other, and serves who names no host", asyn
   nobody.destroy();
   await certify("given", ["own.localhost"]);
   assert.equal(nameOf(await greet("own.localhost")), "given");
+});
+
+test("one that has run out, or is not good yet, gives way to one that is good now", async () => {
+  await certify("valid", ["times.localhost"], { isOwn: true });
+  const { nowMs, days } = TIMES;
+  const begun = [nowMs - 60 * DAY_MS, nowMs + 30 * DAY_MS];
+  for (const [at, from] of begun.entries()) {
+    const times = { hosts: ["times.localhost"], issuer: authority, nowMs: from, days };
+    const pair = await makeCertificate({ name: "of another time", ...times });
+    await fleet.putTls({ is: "certificate", id: `late-${at}`, ...pair });
+    assert.equal(nameOf(await greet("times.localhost")), "valid");
+  }
 });
 
 test("HTTP/2 comes by ALPN, and HTTP/1.1 where a client has no more", async () => {

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { factsOf, type KeyPair } from "../../base/certificate.ts";
+import { type CertificateFacts, factsOf, type KeyPair } from "../../base/certificate.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Change } from "../protocol.ts";
 import type { AlpnAnswerSpec, CertificateSpec, HttpAnswerSpec, TlsSpec } from "../route_table.ts";
 
 interface Certificate {
   readonly spec: CertificateSpec;
-  readonly hosts: readonly string[];
-  readonly notAfterMs: number;
+  readonly facts: CertificateFacts;
   /** Made when the first client asks for it: most of ten thousand are not asked for today. */
   context: SecureContext | undefined;
 }
@@ -15,6 +15,7 @@ interface Certificate {
 export interface TlsTableOptions {
   /** The namespace whose Route has a host; nothing when none has. */
   readonly namespaceOf: (host: string) => string | undefined;
+  readonly clock: Clock;
 }
 
 /** What a worker knows of TLS: certificates by the hosts they are good for. Holds secrets. */
@@ -60,18 +61,21 @@ export class TlsTable {
   }
 
   /**
-   * For a client that asks for this host: a certificate of the namespace that has it, before one
-   * for all, before one of our own authority; and of equals the one that is good for longest. When
-   * there is none, the first of our own: that client would rather read an error than nothing.
+   * For a client that asks for this host: a certificate that is good now, before one that is not;
+   * one of the namespace that has it, before one for all, before one of our own authority; and of
+   * equals the one that is good for longest. When there is none, the first of our own: that client
+   * would rather read an error than nothing.
    */
   contextFor(host: string): SecureContext | undefined {
-    const namespace = this.#options.namespaceOf(host);
+    const { clock, namespaceOf } = this.#options;
+    const namespace = namespaceOf(host);
+    const nowMs = clock.now();
     const parent = `*${host.slice(host.indexOf("."))}`;
     let best: Certificate | undefined;
     for (const one of [...(this.#byHost.get(host) ?? []), ...(this.#byHost.get(parent) ?? [])]) {
       const { namespace: only } = one.spec;
       if (only !== undefined && namespace !== undefined && only !== namespace) continue;
-      if (best === undefined || isBetter(one, best)) best = one;
+      if (best === undefined || isBetter(one, best, nowMs)) best = one;
     }
     return contextOf(best ?? this.#own[0]);
   }
@@ -99,9 +103,8 @@ export class TlsTable {
   }
 
   #add(spec: CertificateSpec): void {
-    const { hosts, notAfterMs } = factsOf(spec.cert);
-    const certificate: Certificate = { spec, hosts, notAfterMs, context: undefined };
-    for (const host of hosts) {
+    const certificate: Certificate = { spec, facts: factsOf(spec.cert), context: undefined };
+    for (const host of certificate.facts.hosts) {
       this.#byHost.set(host, [...(this.#byHost.get(host) ?? []), certificate]);
     }
     if (spec.isOwn !== true) return;
@@ -123,12 +126,16 @@ export class TlsTable {
   }
 }
 
-function isBetter(one: Certificate, other: Certificate): boolean {
+function isBetter(one: Certificate, other: Certificate, nowMs: number): boolean {
+  const [isGood, isOtherGood] = [one, other].map(({ facts }) => {
+    return facts.notBeforeMs <= nowMs && nowMs < facts.notAfterMs;
+  });
+  if (isGood !== isOtherGood) return isGood === true;
   const [isOwn, isOtherOwn] = [one.spec.isOwn === true, other.spec.isOwn === true];
   if (isOwn !== isOtherOwn) return isOtherOwn;
   const [isOnly, isOtherOnly] = [one, other].map(({ spec }) => spec.namespace !== undefined);
   if (isOnly !== isOtherOnly) return isOnly === true;
-  return one.notAfterMs > other.notAfterMs;
+  return one.facts.notAfterMs > other.facts.notAfterMs;
 }
 
 function contextOf(certificate: Certificate | undefined): SecureContext | undefined {
