@@ -20,7 +20,7 @@ const reference = t.Object({
 const spec = t.Object({
   /** The Service or Route that answers under this name. */
   ref: t.Optional(reference),
-  /** A Secret of type kubernetes.io/tls to use instead of a certificate of our own. */
+  /** A Secret of type kubernetes.io/tls, in the same namespace, whose certificate is served. */
   tls: t.Optional(t.Object({ secretName: t.String() })),
 });
 
@@ -50,6 +50,7 @@ export const DOMAIN_MAPPING: Kind<DomainMapping> = {
     ...checkServingMeta<DomainMapping>(next, { stored }),
     ...checkName(next),
     ...checkReference(next),
+    ...(next.spec.tls?.secretName === "" ? [missing("spec.tls.secretName")] : []),
   ],
   refuse: denied,
 };

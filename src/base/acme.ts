@@ -186,6 +186,8 @@ export class AcmeClient {
       if (response.status < 400) return { response, text };
       const { type = "", detail = text.slice(0, 200) } = problemOf(text);
       if (type.endsWith(":badNonce") && attempt < NONCE_TRIES_MAX) continue;
+      // It is made anew at the next order: an authority may forget accounts.
+      if (type.endsWith(":accountDoesNotExist")) this.#account = undefined;
       const isLimited = type.endsWith(":rateLimited") || response.status === 429;
       const after = retryAfterOf(response, this.#options.clock);
       throw new AcmeError(detail, after ?? (isLimited ? RATE_LIMITED_MS : undefined));

@@ -1,4 +1,4 @@
-import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, type webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import { dateOf } from "./clock.ts";
@@ -148,17 +148,39 @@ export function factsOf(chain: string): CertificateFacts {
   return { hosts: names, notBeforeMs, notAfterMs };
 }
 
+const ONE_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
 /** What is wrong with a chain and its key, in words that repeat nothing of either, or nothing. */
 export function problemOfPair({ cert, key }: KeyPair): string | undefined {
-  const parsed = parsedOf(cert);
+  const [parsed, ...others] = (cert.match(ONE_CERTIFICATE) ?? [cert]).map(parsedOf);
   if (parsed === undefined) return "the certificate is not PEM that can be read";
+  const bad = others.indexOf(undefined);
+  if (bad >= 0) return `certificate ${bad + 2} of the chain is not PEM that can be read`;
+  const read = keyOf(key);
+  if (read === undefined) return "the key is not PEM that can be read without a passphrase";
+  if (parsed.checkPrivateKey(read)) return problemOfUse({ cert, key });
+  if (!others.some((it) => it?.checkPrivateKey(read))) return "the key is of another certificate";
+  return "the chain is in the wrong order: the certificate of the key comes first";
+}
+
+/** What TLS itself has against them. */
+function problemOfUse(pair: KeyPair): string | undefined {
   try {
-    if (!parsed.checkPrivateKey(createPrivateKey(key))) return "the key is of another certificate";
-    createSecureContext({ cert, key });
-  } catch {
-    return "the key is not PEM that can be read without a passphrase, or too weak";
+    createSecureContext(pair);
+    return undefined;
+  } catch (thrown) {
+    const { code = "" } = thrown as { code?: string };
+    if (/TOO_SMALL|TOO_WEAK/.test(code)) return "a key or a signature of the chain is too weak";
+    return "the chain is not PEM that can be read: each certificate begins on a line of its own";
   }
-  return undefined;
+}
+
+function keyOf(key: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(key);
+  } catch {
+    return undefined;
+  }
 }
 
 function parsedOf(cert: string): X509Certificate | undefined {

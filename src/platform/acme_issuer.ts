@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { isReason } from "../api/error.ts";
 import { ANNOTATION, LABEL } from "../api/labels.ts";
-import { ROUTE, type Route } from "../api/route.ts";
+import { type ObjectKey, pathOf } from "../api/meta.ts";
+import { ROUTE } from "../api/route.ts";
 import { SECRET, type Secret } from "../api/secret.ts";
 import { AcmeClient, AcmeError, type Challenge } from "../base/acme.ts";
 import { delayMs } from "../base/backoff.ts";
@@ -14,6 +15,7 @@ import { makeSigningKey } from "../base/jwt.ts";
 import type { Log } from "../base/log.ts";
 import type { Cache, Client } from "../client/client.ts";
 import type { Recorder } from "../control/recorder.ts";
+import { isWild } from "../gateway/host_map.ts";
 import type { Gateway } from "../gateway/route_table.ts";
 import type { CertificateState } from "../reconcilers/route/tls.ts";
 import type { HostCertificates, Issuer } from "./host_certificates.ts";
@@ -21,7 +23,6 @@ import type { AcmeConfig } from "./tls_config.ts";
 
 export interface AcmeIssuerDeps {
   readonly acme: AcmeConfig;
-  readonly domain: string;
   readonly hosts: HostCertificates;
   readonly gateway: Gateway;
   readonly client: Client;
@@ -35,7 +36,8 @@ export interface AcmeIssuerDeps {
 /** How it stands with one host. What is to come is kept, so that a restart asks no sooner. */
 interface Wish {
   readonly host: string;
-  readonly namespace: string;
+  /** Who has it. */
+  readonly route: ObjectKey & { readonly namespace: string };
   failures: number;
   notBeforeMs: number;
   why: string | undefined;
@@ -84,19 +86,21 @@ export class AcmeIssuer implements Issuer {
     await this.#http?.[Symbol.asyncDispose]();
   }
 
-  want(host: string, namespace: string): CertificateState | undefined {
-    // Nobody signs these (RFC 6761).
-    if (host === "localhost" || host.endsWith(".localhost")) return undefined;
+  want(host: string, route: ObjectKey): CertificateState | undefined {
+    // Nobody signs the former (RFC 6761), and the latter takes a proof by DNS.
+    if (host === "localhost" || host.endsWith(".localhost") || isWild(host)) return undefined;
     const { hosts, acme } = this.#deps;
+    const { namespace = "default", name } = route;
     if (hosts.isFresh(host, namespace)) {
       this.#wishes.delete(host);
       return undefined;
     }
     const known = this.#wishes.get(host);
-    const before = this.#kept[host] ?? { failures: 0, notBeforeMs: 0, why: undefined };
-    const wish = known ?? { host, namespace, ...before };
+    const isKnown = known !== undefined && pathOf(known.route) === pathOf(route);
+    const before = known ?? this.#kept[host] ?? { failures: 0, notBeforeMs: 0, why: undefined };
+    const wish = isKnown ? known : { ...before, host, route: { namespace, name } };
     this.#wishes.set(host, wish);
-    if (known === undefined) void this.#work();
+    if (!isKnown) void this.#work();
     const { hostname } = new URL(acme.url);
     if (wish.why === undefined) {
       return { is: "pending", message: `${hostname} is asked for a certificate for "${host}".` };
@@ -117,22 +121,32 @@ export class AcmeIssuer implements Issuer {
     for (;;) {
       const due = [...this.#wishes.values()].find(({ notBeforeMs }) => notBeforeMs <= clock.now());
       if (due === undefined || this.#closing.signal.aborted || this.#acme === undefined) return;
+      if (!hosts.isCovered(due.host, due.route)) {
+        await this.#drop(due);
+        continue;
+      }
       await this.#try(due, this.#acme);
-      hosts.wake(due.namespace);
+      hosts.wake(due.route.namespace);
     }
+  }
+
+  /** Nobody has the host any more, or another has. */
+  async #drop(wish: Wish): Promise<void> {
+    if (this.#wishes.get(wish.host) !== wish) return;
+    this.#wishes.delete(wish.host);
+    await this.#remember(wish.host, undefined);
   }
 
   async #try(wish: Wish, acme: AcmeClient): Promise<void> {
     const { clock, chance, log } = this.#deps;
-    const { host, namespace } = wish;
+    const { host } = wish;
     const { signal } = this.#closing;
     try {
       const type = this.#deps.acme.challenge;
       const prove = (challenge: Challenge) => this.#prove(challenge);
       const pair = await acme.order([host], { type, prove, signal });
       await this.#keep(wish, pair);
-      this.#wishes.delete(host);
-      await this.#remember(host, undefined);
+      await this.#drop(wish);
       log.info({ host }, "got a certificate");
       this.#tell(wish, { type: "Normal", reason: "CertificateIssued", message: `For "${host}".` });
     } catch (thrown) {
@@ -146,7 +160,7 @@ export class AcmeIssuer implements Issuer {
       await this.#remember(host, wish);
       log.warn({ host, why, failures: wish.failures }, "got no certificate");
       const message = `For "${host}": ${why}`;
-      this.#tell({ host, namespace }, { type: "Warning", reason: "CertificateFailed", message });
+      this.#tell(wish, { type: "Warning", reason: "CertificateFailed", message });
     }
   }
 
@@ -164,7 +178,7 @@ export class AcmeIssuer implements Issuer {
   }
 
   /** As a Secret of the namespace, which the gateway is told of as of any other. */
-  async #keep({ host, namespace }: Wish, { cert, key }: KeyPair): Promise<void> {
+  async #keep({ host, route: { namespace } }: Wish, { cert, key }: KeyPair): Promise<void> {
     const { client } = this.#deps;
     const name = `acme-${host}`;
     const stringData = { "tls.crt": cert, "tls.key": key };
@@ -217,19 +231,9 @@ export class AcmeIssuer implements Issuer {
     await this.#deps.client.patch({ kind: SECRET, key: ACCOUNT }, { stringData });
   }
 
-  #tell({ host, namespace }: Pick<Wish, "host" | "namespace">, happening: Happening): void {
-    const { cache, domain, recorder } = this.#deps;
-    const route = cache
-      .lister(ROUTE)
-      .list(namespace)
-      .find((it) => hasHost(it, host, domain));
-    if (route !== undefined) recorder.record(route, happening);
+  #tell({ route }: Wish, happening: Parameters<Recorder["record"]>[1]): void {
+    const { cache, recorder } = this.#deps;
+    const told = cache.lister(ROUTE).get(route);
+    if (told !== undefined) recorder.record(told, happening);
   }
-}
-
-type Happening = Parameters<Recorder["record"]>[1];
-
-function hasHost({ metadata, status }: Route, host: string, domain: string): boolean {
-  const own = `${metadata.name}.${metadata.namespace}.${domain}`;
-  return host === own || host.endsWith(`-${own}`) || (status?.domains?.includes(host) ?? false);
 }

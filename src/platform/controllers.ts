@@ -39,6 +39,7 @@ import type { Addressing } from "../reconcilers/route/desired.ts";
 import { policyController, policyTargets } from "../reconcilers/route/policy_controller.ts";
 import { routeController } from "../reconcilers/route/reconcile.ts";
 import { targetsOf } from "../reconcilers/route/references.ts";
+import { secureDomain } from "../reconcilers/route/secure.ts";
 import type { RouteTls } from "../reconcilers/route/tls.ts";
 import { Trials } from "../reconcilers/route/trials.ts";
 import { serviceController } from "../reconcilers/service/reconcile.ts";
@@ -107,7 +108,11 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
     revisionController({ ...shared, ...environment, pods, accounts }),
     routeController({ ...shared, trials: new Trials(deps) }),
     policyController(shared),
-    domainMappingController(shared),
+    domainMappingController({
+      ...shared,
+      reached: (route, domain) => secureDomain(route, domain, deps),
+      ...(deps.tls !== undefined && { certificates: deps.tls.source }),
+    }),
     podController({ client, runtime, builder }),
     buildController({ ...deps, ...environment, pods, ...templates }),
   ] as readonly Controller[];

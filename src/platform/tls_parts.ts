@@ -3,7 +3,7 @@ import { AcmeIssuer, type AcmeIssuerDeps } from "./acme_issuer.ts";
 import { HostCertificates, type HostCertificatesDeps } from "./host_certificates.ts";
 import type { Part } from "./start_all.ts";
 
-export type TlsDeps = HostCertificatesDeps & Omit<AcmeIssuerDeps, "acme" | "domain" | "hosts">;
+export type TlsDeps = HostCertificatesDeps & Omit<AcmeIssuerDeps, "acme" | "hosts">;
 
 export interface TlsParts {
   readonly parts: readonly Part[];
@@ -13,12 +13,12 @@ export interface TlsParts {
 
 /** What it takes to serve hosts over TLS, as far as the configuration asks for it. */
 export function makeTlsParts(deps: TlsDeps): TlsParts {
-  const { tls, tlsGateway, domain } = deps.config;
+  const { tls, tlsGateway } = deps.config;
   if (tlsGateway === undefined) return { parts: [], routes: {} };
   const hosts = new HostCertificates(deps);
   const routes = { tls: hosts };
   if (tls.acme === undefined) return { parts: [hosts], routes };
-  const issuer = new AcmeIssuer({ ...deps, acme: tls.acme, domain, hosts });
+  const issuer = new AcmeIssuer({ ...deps, acme: tls.acme, hosts });
   hosts.issuer = issuer;
   return { parts: [hosts, issuer], routes };
 }

@@ -18,6 +18,7 @@ import { makeControllers } from "../../src/platform/controllers.ts";
 import { LocalCache } from "../../src/platform/local_cache.ts";
 import { localClient } from "../../src/platform/local_client.ts";
 import { Autoscaler } from "../../src/reconcilers/revision/autoscaler.ts";
+import type { RouteTls } from "../../src/reconcilers/route/tls.ts";
 import type { Caller, ServerContext } from "../../src/server/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { countingChance } from "./desk.ts";
@@ -57,6 +58,7 @@ interface Lasting {
   readonly gateway: ModelGateway;
   readonly builder: ModelBuilder;
   readonly images: ModelImages;
+  readonly tls?: RouteTls;
 }
 
 /** A platform in this process: the real store, server and controllers; no socket, no sleep. */
@@ -113,8 +115,11 @@ export class World implements AsyncDisposable {
   }
 
   /** A world with the namespace "default" in it, where everything is at rest. */
-  static async make(chance: Chance = countingChance()): Promise<World> {
-    const world = new World(makeLasting(chance));
+  static async make(
+    chance: Chance = countingChance(),
+    more: Pick<Lasting, "tls"> = {},
+  ): Promise<World> {
+    const world = new World({ ...makeLasting(chance), ...more });
     await world.#collector.start();
     const { apiVersion, kind } = NAMESPACE;
     await world.client.create<Namespace>({ apiVersion, kind, metadata: { name: "default" } });

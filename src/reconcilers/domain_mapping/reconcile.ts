@@ -1,5 +1,4 @@
 import {
-  as,
   type Condition,
   conditionOf,
   failed,
@@ -11,7 +10,7 @@ import { DOMAIN_MAPPING, type DomainMapping } from "../../api/domain_mapping.ts"
 import { isGoing, type ObjectKey, pathOf } from "../../api/meta.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { Lister } from "../../client/client.ts";
-import type { Controller, Reconciled } from "../../control/controller.ts";
+import type { Controller, Reconciled, Source } from "../../control/controller.ts";
 import { CLEARED } from "../../control/finalizer.ts";
 import type { References } from "../../control/references.ts";
 import { holderOf } from "./claim.ts";
@@ -32,6 +31,14 @@ export interface DomainMappingDeps {
   readonly addressing: () => Addressing;
   /** Whether a namespace may have a domain; everybody may when left out. */
   readonly proof?: Proof;
+  /** How a domain is reached that the Route has served, and how it stands with its certificate. */
+  readonly reached: (route: Route, domain: string) => Reached;
+  /** Says of which Route that may have changed. */
+  readonly certificates?: Source;
+}
+
+interface Reached extends Pick<Addressing, "scheme" | "port"> {
+  readonly condition: Condition;
 }
 
 /** How soon a Route that still serves the domain of what is going is looked at again. */
@@ -39,7 +46,7 @@ const AGAIN_MS = 500;
 
 /** Claims a domain for a Route, and tells whether it is served there; the Route has it served. */
 export function domainMappingController(deps: DomainMappingDeps): Controller<DomainMapping> {
-  const { mappings, routes } = deps;
+  const { mappings, routes, certificates } = deps;
   return {
     kind: DOMAIN_MAPPING,
     owns: [],
@@ -54,6 +61,7 @@ export function domainMappingController(deps: DomainMappingDeps): Controller<Dom
         wakes: ({ metadata }) => mappings.to(`Domain/${metadata.name}`),
       },
     ],
+    sources: certificates === undefined ? [] : [mappingsOf(certificates, mappings)],
     reconcile: (mapping) => reconcile(mapping, deps),
     // Another may have the domain only when the gateway has let it go.
     async finalize(mapping) {
@@ -62,6 +70,14 @@ export function domainMappingController(deps: DomainMappingDeps): Controller<Dom
       return isServed ? { againAfterMs: AGAIN_MS } : CLEARED;
     },
   };
+}
+
+/** Of Routes, who maps them. */
+function mappingsOf(source: Source, mappings: References<DomainMapping>): Source {
+  return (wake) =>
+    source((route) => {
+      for (const key of mappings.to(`Route/${pathOf(route)}`)) wake(key);
+    });
 }
 
 /** The Route that it maps: that of a Service has the name of the Service. */
@@ -80,14 +96,15 @@ async function reconcile(
 ): Promise<Reconciled<DomainMapping>> {
   const { name } = mapping.metadata;
   const route = deps.routes.get(routeKeyOf(mapping));
-  const url = urlOf(name, route, deps.addressing());
   const claimed = await claim(mapping, deps);
   const resolved = resolve(mapping, route);
-  const ingress = ingressOf(mapping, { route, isDue: isTrue(claimed) && isTrue(resolved) });
-  const certificate = conditionOf(route?.status, "CertificateProvisioned");
+  const isDue = isTrue(claimed) && isTrue(resolved);
+  const ingress = ingressOf(mapping, { route, isDue });
+  const reached = isDue && route !== undefined ? deps.reached(route, name) : undefined;
+  const url = urlOf(name, reached ?? deps.addressing());
   const parts = [
     ...[resolved, claimed, ingress],
-    ...(certificate === undefined ? [] : [certificateOf(certificate)]),
+    ...(reached === undefined ? [] : [reached.condition]),
   ];
   const isWaitingForProof = claimed.status === "Unknown" && deps.proof !== undefined;
   return {
@@ -96,20 +113,13 @@ async function reconcile(
   };
 }
 
-/** Over TLS when its Route is known by that, which waits for the certificates of all its hosts. */
-function urlOf(name: string, route: Route | undefined, { scheme, port }: Addressing): string {
-  const { protocol = "", port: securePort } = new URL(route?.status?.url ?? "http://none");
-  if (protocol === "https:") return `https://${name}${securePort === "" ? "" : `:${securePort}`}`;
+function urlOf(name: string, { scheme, port }: Pick<Addressing, "scheme" | "port">): string {
   const isUsual = port === (scheme === "http" ? 80 : 443);
   return `${scheme}://${name}${isUsual ? "" : `:${port}`}`;
 }
 
 function isTrue({ status }: Condition): boolean {
   return status === "True";
-}
-
-function certificateOf(condition: Condition): Condition {
-  return as("CertificateProvisioned", condition);
 }
 
 /** DomainClaimed: whether the domain is for this namespace, and nobody else has it. */

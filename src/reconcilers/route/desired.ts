@@ -44,10 +44,15 @@ export function routeSpecFor(
 }
 
 /** The same, with what a policy and annotations ask for beside. */
-export function shapedSpec(spec: RouteSpec, { hosts, steering, guards }: Shaped): RouteSpec {
+export function shapedSpec(
+  spec: RouteSpec,
+  { hosts, steering, guards }: Shaped,
+  https: HttpsSpec | undefined,
+): RouteSpec {
+  const named = hosts.map((it) => ({ ...it, ...(https !== undefined && { https }) }));
   return {
     ...spec,
-    hosts: [...spec.hosts, ...hosts],
+    hosts: [...spec.hosts, ...named],
     ...(steering !== undefined && { steering }),
     ...(guards !== undefined && { guards }),
   };

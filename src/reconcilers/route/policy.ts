@@ -187,6 +187,18 @@ interface HostPlace {
   readonly listers: PolicyListers;
 }
 
+/** The hosts that a Route has by its policy. */
+export function hostsByPolicy(
+  route: Route,
+  domain: string,
+  listers: PolicyListers,
+): readonly string[] {
+  const policy = listers.policies.get(route.metadata);
+  const place = { policy, shaping: { traffic: [], split: [], domain }, listers };
+  const hosts = (policy?.spec.hosts ?? []).map((host) => hostFor(host, place));
+  return hosts.filter(isGood).map(({ host }) => host);
+}
+
 /** Of two policies that want one host, the older has it. */
 function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpec | Problem {
   const { domain, split } = shaping;

@@ -33,7 +33,7 @@ import {
   urlOf,
 } from "./desired.ts";
 import { notesOf } from "./notes.ts";
-import { type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
+import { hostsByPolicy, type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
 import { rivalsOf } from "./policy_controller.ts";
 import { progressOf, tellSteps } from "./progress.ts";
 import { keyIn } from "./references.ts";
@@ -112,6 +112,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
     ],
     async finalize(route) {
       deps.trials.follow(route.metadata, [], {});
+      deps.tls?.release(route.metadata);
       await gateway.deleteRoute(pathOf(route.metadata));
       return CLEARED;
     },
@@ -123,7 +124,8 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const route = withTrials(stale, trials);
   const plain = deps.addressing();
   const mapped = domainsOf(route, deps);
-  const { condition: certificate, https, ...reached } = await secure(route, mapped, deps);
+  const named = [...mapped, ...hostsByPolicy(route, plain.domain, deps)];
+  const { condition: certificate, https, ...reached } = await secure(route, named, deps);
   const addressing = { ...plain, ...reached };
   const nowMs = deps.clock.now();
   const strategy = rolloutStrategyOf(route.metadata.annotations);
@@ -132,12 +134,12 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const resolved = resolveTargets(route, { ...deps, revisions: { get } });
   const { targets, condition: assigned, resting, hurried } = resolved;
   for (const { metadata } of [...resting, ...hurried]) deps.activate(pathOf(metadata));
-  const named = targets.map(({ target, revision, latest }) => ({
+  const resolvedTo = targets.map(({ target, revision, latest }) => ({
     ...{ target, revisionName: revision.metadata.name },
     ...(latest && { latest: { name: latest.metadata.name, notes: notesOf(latest) } }),
   }));
   const isThere = (key: ObjectKey) => deps.revisions.get(key) !== undefined;
-  const rolled = rolledOut(route, named, { nowMs, isThere, strategy });
+  const rolled = rolledOut(route, resolvedTo, { nowMs, isThere, strategy });
   const isAssigned = assigned.status === "True";
   const wanted = isAssigned ? trafficStatus(route, rolled.named, addressing) : undefined;
   const taken = wanted && hostTaken(route, wanted, deps);
@@ -236,7 +238,7 @@ async function program(route: Route, programming: Programming): Promise<Conditio
   try {
     const { domain } = programming.addressing;
     const spec = routeSpecFor(route, traffic, { domain, mapped, https });
-    const whole = shapedSpec(spec, shaped);
+    const whole = shapedSpec(spec, shaped, https);
     await gateway.putRoute({ ...whole, ...(compared.length > 0 && { compared }) });
     return ok(INGRESS);
   } catch (thrown) {

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CertificateState, type RouteTls, securedBy } from "./tls.ts";
 
+const own: CertificateState = { is: "own" };
+
 const TLS: RouteTls = {
   port: 8443,
   httpProtocol: "enabled",
   hstsSeconds: 0,
   cover: async () => [],
+  stateOf: () => own,
+  release: () => {},
   source: () => ({ [Symbol.dispose]: () => {} }),
 };
 
 const given: CertificateState = { is: "given" };
-const own: CertificateState = { is: "own" };
 const awaited: CertificateState = { is: "pending", message: "asked" };
 const broken: CertificateState = { is: "failed", message: "refused" };
 

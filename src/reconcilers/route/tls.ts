@@ -1,4 +1,5 @@
 import { type Condition, failed, ok, pending } from "../../api/condition.ts";
+import type { ObjectKey } from "../../api/meta.ts";
 import type { Source } from "../../control/controller.ts";
 import type { HttpsSpec } from "../../gateway/route_table.ts";
 
@@ -15,16 +16,21 @@ export interface RouteTls {
   readonly httpProtocol: "enabled" | "redirected";
   readonly hstsSeconds: number;
   /**
-   * Has a certificate served for each host, of our own authority where there is no other, and asks
-   * for a better one where an authority is set up. Resolves when all workers have them.
+   * Has a certificate served for each host of a Route, of our own authority where there is no
+   * other, and asks for a better one where an authority is set up. Resolves when all workers have
+   * them. These are all that it has: what it had before is asked for no more.
    */
   cover(hosts: readonly string[], options: CoverOptions): Promise<readonly CertificateState[]>;
+  /** What there is for one host that is covered. */
+  stateOf(host: string, options: CoverOptions): CertificateState;
+  /** A Route is gone, and nothing is asked for on its behalf. */
+  release(route: ObjectKey): void;
   /** Wakes a Route when that may have changed. */
   readonly source: Source;
 }
 
 export interface CoverOptions {
-  readonly namespace: string;
+  readonly route: ObjectKey;
   /** Whether an authority is to be asked. */
   readonly isPublic: boolean;
 }

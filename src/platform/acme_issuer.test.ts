@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ModelGateway } from "../../test/world/model_gateway.ts";
+import { World } from "../../test/world/world.ts";
+import { NAMESPACE } from "../api/namespace.ts";
+import { SECRET } from "../api/secret.ts";
+import { makeCertificate } from "../base/certificate.ts";
+import { silentLog } from "../base/log.ts";
+import { silentRecorder } from "../control/recorder.ts";
+import { until } from "../gateway/rig.ts";
+import { AcmeIssuer } from "./acme_issuer.ts";
+import { readConfig } from "./config.ts";
+import { HostCertificates } from "./host_certificates.ts";
+import { LocalCache } from "./local_cache.ts";
+
+const HOST = "shop.example.com";
+const ACCOUNT = { namespace: "varve-system", name: "acme-account" };
+
+/** An issuer whose authority nobody can reach. */
+async function begin() {
+  const stack = new AsyncDisposableStack();
+  const world = stack.use(await World.make());
+  const { clock, store, chance } = world.context;
+  const directory = await mkdtemp(join(tmpdir(), "varve-acme-"));
+  stack.defer(() => rm(directory, { recursive: true }));
+  await mkdir(join(directory, "hosts"));
+  const authority = await makeCertificate({ name: "test", nowMs: clock.now(), days: 900 });
+  const gateway = Object.assign(new ModelGateway(clock), { tlsAddress: undefined });
+  const cache = stack.use(new LocalCache(store));
+  const shared = { clock, chance, gateway, cache, recorder: silentRecorder, log: silentLog };
+  const config = readConfig([], {});
+  const hosts = stack.use(new HostCertificates({ ...shared, config, directory, authority }));
+  const acme = {
+    ...{ url: "https://127.0.0.1:1/directory", challenge: "http-01" as const },
+    ...{ email: undefined, caPath: undefined },
+  };
+  const { client } = world;
+  const { apiVersion, kind } = NAMESPACE;
+  await client.create({ apiVersion, kind, metadata: { name: ACCOUNT.namespace } });
+  const issuer = stack.use(new AcmeIssuer({ ...shared, acme, hosts, client }));
+  hosts.issuer = issuer;
+  await hosts.start();
+  await issuer.start();
+  const backoff = async (): Promise<Record<string, { readonly failures: number }>> => {
+    const { data = {} } = await client.get(SECRET, ACCOUNT);
+    return JSON.parse(Buffer.from(data["backoff"] ?? "", "base64").toString());
+  };
+  const failed = async (times: number | undefined) => {
+    let seen: number | undefined = -1;
+    await until(`it has failed ${times} times`, () => {
+      void backoff().then((it) => {
+        seen = it[HOST]?.failures;
+      });
+      return seen === times;
+    });
+  };
+  /** In steps, so that whoever comes again and again gets to do so. */
+  const pass = async (seconds: number) => {
+    for (let passed = 0; passed < seconds; passed += 5) {
+      clock.pass(5);
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((it) => setImmediate(it));
+    }
+  };
+  return { pass, hosts, failed, stack };
+}
+
+test("a host that nobody has any more is not asked for again, and is forgotten", async () => {
+  const { pass, hosts, failed, stack } = await begin();
+  await using _all = stack;
+  const route = { namespace: "default", name: "shop" };
+  await hosts.cover([HOST], { route, isPublic: true });
+  await failed(1);
+  await pass(70);
+  await failed(2);
+  await hosts.cover([], { route, isPublic: true });
+  await pass(140);
+  await failed(undefined);
+});
+
+test("a host that moves to another Route is asked for on behalf of that", async () => {
+  const { pass, hosts, failed, stack } = await begin();
+  await using _all = stack;
+  const [before, after] = ["one", "two"].map((namespace) => ({ namespace, name: "shop" }));
+  assert(before !== undefined && after !== undefined);
+  await hosts.cover([HOST], { route: before, isPublic: true });
+  await failed(1);
+  hosts.release(before);
+  await hosts.cover([HOST], { route: after, isPublic: true });
+  await pass(70);
+  await failed(2);
+});
