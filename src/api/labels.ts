@@ -32,10 +32,6 @@ export const ANNOTATION = {
   minScale: "autoscaling.knative.dev/min-scale",
   maxScale: "autoscaling.knative.dev/max-scale",
   initialScale: "autoscaling.knative.dev/initial-scale",
-  /** On a Route or Service: "Redirected" or "Enabled", instead of what the platform is set to. */
-  httpProtocol: "networking.knative.dev/http-protocol",
-  /** "true": no authority is asked for a certificate, and nothing is redirected. */
-  disableTls: "networking.knative.dev/disable-external-domain-tls",
   /** On a Secret: the host whose certificate was got for it, and is renewed. */
   acmeHost: "varve.dev/acme-host",
   /** On a template: where its code comes from, as `api/source.ts` reads it. */

@@ -144,6 +144,17 @@ const REFUSED: readonly Case[] = [
       `there is no ownerReference to ${owner === "service" ? "Service" : "Configuration"} "other"`,
     ],
   })),
+  ...["http-protocol", "httpProtocol"].map((name) => ({
+    metadata: { annotations: { [`networking.knative.dev/${name}`]: "redirect" } },
+    says: [
+      `invalid value: redirect: ${A}[networking.knative.dev/${name}]`,
+      'want "Enabled" or "Redirected"',
+    ],
+  })),
+  ...["disable-external-domain-tls", "disable-auto-tls", "disableAutoTLS"].map((name) => ({
+    metadata: { annotations: { [`networking.knative.dev/${name}`]: "yes" } },
+    says: [`invalid value: yes: ${A}[networking.knative.dev/${name}]`, 'want "true" or "false"'],
+  })),
   {
     metadata: { labels: { "networking.knative.dev/visibility": "cluster_local" } },
     says: [
@@ -167,6 +178,9 @@ test("metadata of a Service that is fine", () => {
   };
   for (const duration of ["0s", "380s", "10m"]) {
     admit(SERVICE, annotated({ [ROLLOUT]: duration, "client.knative.dev/user-image": "a" }));
+  }
+  for (const how of ["Redirected", "enabled"]) {
+    admit(SERVICE, annotated({ "networking.knative.dev/httpProtocol": how }));
   }
   admit(ROUTE, {
     metadata: { name: "hello", labels, ownerReferences },

@@ -5,6 +5,7 @@ import { brief } from "./error.ts";
 import type { Violation, Writing } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING, LABEL } from "./labels.ts";
 import type { Draft, DraftMeta, Resource } from "./meta.ts";
+import { checkNetworking } from "./networking.ts";
 import { checkRolloutStrategy } from "./rollout_strategy.ts";
 import { checkDuration } from "./template.ts";
 import { checkTrafficAnnotations } from "./traffic_annotations.ts";
@@ -62,6 +63,7 @@ export function checkServingMeta<R extends Resource>(
       checkDuration(annotations, { key, path: PATH, isZeroFine: true }),
     ),
     ...checkTrafficAnnotations(annotations),
+    ...checkNetworking(annotations),
     ...checkRolloutStrategy(annotations),
     ...checkOwnScaling(annotations, PATH, limits),
     ...checkVisibility(next.metadata),

@@ -183,6 +183,11 @@ function keyOf(key: string): KeyObject | undefined {
   }
 }
 
+/** Whether there is one in it that can be read. */
+export function isCertificate(pem: string): boolean {
+  return parsedOf(pem) !== undefined;
+}
+
 function parsedOf(cert: string): X509Certificate | undefined {
   try {
     return new X509Certificate(cert);

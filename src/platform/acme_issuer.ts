@@ -7,7 +7,7 @@ import { ROUTE } from "../api/route.ts";
 import { SECRET, type Secret } from "../api/secret.ts";
 import { AcmeClient, AcmeError, type Challenge } from "../base/acme.ts";
 import { delayMs } from "../base/backoff.ts";
-import { type KeyPair, makeProof } from "../base/certificate.ts";
+import { isCertificate, type KeyPair, makeProof } from "../base/certificate.ts";
 import type { Chance } from "../base/chance.ts";
 import { type Clock, every } from "../base/clock.ts";
 import { HttpClient } from "../base/http_client.ts";
@@ -18,6 +18,7 @@ import type { Recorder } from "../control/recorder.ts";
 import { isWild } from "../gateway/host_map.ts";
 import type { Gateway } from "../gateway/route_table.ts";
 import type { CertificateState } from "../reconcilers/route/tls.ts";
+import { ConfigError } from "./config.ts";
 import type { HostCertificates, Issuer } from "./host_certificates.ts";
 import type { AcmeConfig } from "./tls_config.ts";
 
@@ -70,7 +71,7 @@ export class AcmeIssuer implements Issuer {
 
   async start(): Promise<void> {
     const { acme, clock } = this.#deps;
-    const ca = acme.caPath === undefined ? [] : [await readFile(acme.caPath, "utf8")];
+    const ca = acme.caPath === undefined ? [] : [await readAuthority(acme.caPath)];
     this.#http = new HttpClient({ ca });
     const { key, kept } = await this.#account();
     this.#kept = kept;
@@ -236,4 +237,13 @@ export class AcmeIssuer implements Issuer {
     const told = cache.lister(ROUTE).get(route);
     if (told !== undefined) recorder.record(told, happening);
   }
+}
+
+async function readAuthority(path: string): Promise<string> {
+  const said = `--acme-ca (VARVE_ACME_CA) is "${path}"`;
+  const pem = await readFile(path, "utf8").catch((cause) => {
+    throw new ConfigError(`${said}: ${cause.message}`, { cause });
+  });
+  if (isCertificate(pem)) return pem;
+  throw new ConfigError(`${said}: want a file with a certificate in PEM form`);
 }

@@ -79,6 +79,13 @@ const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
 
 const YEARS_MAX = 10 * 366 * 24 * 3_600;
 
+/** What means nothing without a port for TLS, and would be missed by who asks for it. */
+const NEED_PORT = [
+  ["http-protocol", "enabled"],
+  ["hsts", "0"],
+  ["acme", "off"],
+] as const;
+
 /** Reads what there is to say about TLS, but for the port. Throws what `wrong` makes. */
 export function readTls({ text, wrong }: TlsTexts): TlsConfig {
   const httpProtocol = text("http-protocol").toLowerCase();
@@ -90,7 +97,13 @@ export function readTls({ text, wrong }: TlsTexts): TlsConfig {
   if (!/^\d+$/.test(hsts) || hstsSeconds > YEARS_MAX) {
     throw wrong("hsts", hsts, "want whole seconds up to ten years, such as 31536000");
   }
-  return { httpProtocol, hstsSeconds, acme: readAcme({ text, wrong }) };
+  const acme = readAcme({ text, wrong });
+  if (text("tls-gateway") === "off") {
+    const [flag] = NEED_PORT.find(([it, usual]) => text(it).toLowerCase() !== usual) ?? [];
+    if (flag !== undefined)
+      throw wrong(flag, text(flag), "it needs a --tls-gateway other than off");
+  }
+  return { httpProtocol, hstsSeconds, acme };
 }
 
 function readAcme({ text, wrong }: TlsTexts): AcmeConfig | undefined {
@@ -104,10 +117,14 @@ function readAcme({ text, wrong }: TlsTexts): AcmeConfig | undefined {
   if (!URL.canParse(url) || new URL(url).protocol !== "https:") {
     throw wrong("acme", said, "want off, letsencrypt, or the https URL of an ACME directory");
   }
+  const email = unlessNone(text("acme-email"));
+  if (email !== undefined && !/^[^\s@,?]+@[^\s@,?]+$/.test(email)) {
+    throw wrong("acme-email", email, "want one address, such as admin@example.com");
+  }
   return {
     url,
     challenge,
-    email: unlessNone(text("acme-email")),
+    email,
     caPath: unlessNone(text("acme-ca")),
   };
 }

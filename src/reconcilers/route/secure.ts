@@ -1,6 +1,6 @@
 import { type Condition, pending } from "../../api/condition.ts";
 import { isReason } from "../../api/error.ts";
-import { ANNOTATION } from "../../api/labels.ts";
+import { httpProtocolOf, isTlsDisabled } from "../../api/networking.ts";
 import type { Route } from "../../api/route.ts";
 import type { HttpsSpec } from "../../gateway/route_table.ts";
 import { type Addressing, publicHostsOf } from "./desired.ts";
@@ -62,13 +62,13 @@ function reachedBy(
   const { port } = addressing();
   if (tls === undefined || !isForTls(route)) return plainly(port);
   const { annotations = {} } = route.metadata;
-  const said = annotations[ANNOTATION.httpProtocol]?.toLowerCase() ?? tls.httpProtocol;
+  const said = httpProtocolOf(annotations) ?? tls.httpProtocol;
   const secured = securedBy({ tls, states, isRedirected: said === "redirected" });
   return { ...secured, port: secured.scheme === "https" ? tls.port : port };
 }
 
 function isForTls({ metadata: { annotations = {} } }: Route): boolean {
-  return annotations[ANNOTATION.disableTls]?.toLowerCase() !== "true";
+  return !isTlsDisabled(annotations);
 }
 
 function plainly(port: number): Reached {
