@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { connect as connectStreams } from "node:http2";
 import { request } from "node:https";
+import { connect as connectPlain } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -244,6 +245,21 @@ test("certificates outlive the control process, and go when nobody says them aga
   assert.equal(nameOf(await greet("k.localhost", options)), "kept");
   await next.settled();
   await assert.rejects(greet("k.localhost", options), /alert|handshake/i);
+});
+
+test("who does not finish the handshake is cut when the time for a head is over", async () => {
+  await using home = new Rig();
+  const limits = { headMs: 300 };
+  const { tlsAddress } = await home.start({ tls: { host: "127.0.0.1", port: 0 }, limits });
+  assert(tlsAddress !== undefined);
+  const said = [Buffer.alloc(0), Buffer.of(22, 3, 1, 2, 0, 1)];
+  const sockets = said.map((bytes) => {
+    const socket = connectPlain(tlsAddress.port, tlsAddress.host);
+    socket.on("error", () => {}).resume();
+    if (bytes.length > 0) socket.write(bytes);
+    return socket;
+  });
+  await until("both are closed", () => sockets.every(({ closed }) => closed));
 });
 
 test("curl is content with it", async (t) => {

@@ -48,7 +48,7 @@ export class TlsFront {
           return () => h1.take(socket, bytes);
         });
     });
-    this.#tls.on("tlsClientError", () => {});
+    this.#tls.on("tlsClientError", cut);
     this.#proof = createTlsServer({
       ALPNProtocols: [PROOF],
       handshakeTimeout: LIMITS.headMs,
@@ -56,7 +56,7 @@ export class TlsFront {
     });
     // The certificate has said it all.
     this.#proof.on("secureConnection", (socket) => socket.on("error", () => {}).end());
-    this.#proof.on("tlsClientError", () => {});
+    this.#proof.on("tlsClientError", cut);
     let tickets: Buffer | undefined;
     tls.onTickets = (key) => {
       tickets = key;
@@ -108,4 +108,9 @@ export class TlsFront {
       };
     });
   }
+}
+
+/** Node tells of a handshake that failed, or took too long, and leaves the rest to us. */
+function cut(_thrown: Error, socket: TLSSocket): void {
+  socket.destroy();
 }
