@@ -14,9 +14,13 @@ export function wantsJson(accept: string | undefined): boolean {
   return WANTS_JSON.test(accept ?? "");
 }
 
-/** An answer of the gateway's own: a line of text, or problem details (RFC 9457). */
+/**
+ * An answer of the gateway's own: a line of text, or problem details (RFC 9457). Where there can
+ * be no body there is none: on a connection that stays, it would be read as the next answer.
+ */
 export function answerOf(refusal: Refusal, isJson: boolean): OwnAnswer {
   const { code, detail, revision, retryAfterSeconds, headers: more = [] } = refusal;
+  if (code === 204) return { headers: [...more], body: "" };
   const body = isJson ? problemOf(refusal) : `${detail}\n`;
   const type = isJson ? "application/problem+json" : "text/plain; charset=utf-8";
   const headers = ["Content-Type", type, "Content-Length", String(Buffer.byteLength(body))];

@@ -153,10 +153,10 @@ export class StreamCaller implements Caller, Limited, StreamUser {
     const isJson = wantsJson(lastValueOf(rawHeadersOf(this.#fields), "accept"));
     const { headers, body } = answerOf(refusal, isJson);
     this.course?.onAnswer?.(refusal.code, headers)?.destroy();
-    const isHead = pseudoOf(this.#fields, Kind.METHOD) === "HEAD";
-    stream.listed(refusal.code, headers, isHead);
+    const isLast = isBodiless(pseudoOf(this.#fields, Kind.METHOD) ?? "", refusal.code);
+    stream.listed(refusal.code, headers, isLast);
     const bytes = Buffer.from(body);
-    if (!isHead) this.#send(bytes, 0, bytes.length, true);
+    if (!isLast) this.#send(bytes, 0, bytes.length, true);
     stream.end(NONE);
   }
 
