@@ -35,6 +35,10 @@ const WHOLE: TrafficPolicySpec = {
 const WRONG: readonly { readonly spec: TrafficPolicySpec; readonly says: string }[] = [
   { spec: { hosts: ["Shop"] }, says: "spec.hosts[0]: invalid value: Shop: want a DNS name" },
   {
+    spec: { hosts: ["a.example.com", "b.example.com", "a.example.com"] },
+    says: "spec.hosts[2]: invalid value: a.example.com: it is in this list already",
+  },
+  {
     spec: { rules: [{ name: "x", match: {}, to: { tag: "a" } }] },
     says: "spec.rules[0].match: expected something to match",
   },

@@ -14,10 +14,15 @@ export function checkPolicy(spec: TrafficPolicySpec): readonly Violation[] {
   const { hosts = [], rules = [], sticky, mirrors = [] } = spec;
   return [
     ...hosts.flatMap((host, index) => checkHost(at("spec.hosts", index), host)),
+    ...twice(hosts, (index) => at("spec.hosts", index), "it is in this list already"),
     ...tooMany("spec.rules", rules.length),
     ...tooMany("spec.hosts", hosts.length),
     ...rules.flatMap((rule, index) => checkRule(rule, at("spec.rules", index), spec)),
-    ...twice(rules.map(({ name }) => name)),
+    ...twice(
+      rules.map(({ name }) => name),
+      (index) => at("spec.rules", index, "name"),
+      "another rule has this name: rules are told apart by theirs",
+    ),
     ...(sticky === undefined ? [] : checkSticky(sticky, spec)),
     ...mirrors.flatMap((mirror, index) => {
       const path = at("spec.mirrors", index);
@@ -38,12 +43,14 @@ function tooMany(field: string, count: number): readonly Violation[] {
   return [wrong(field, `expected at most ${RULES_MAX} of them, got ${count}`)];
 }
 
-function twice(names: readonly string[]): readonly Violation[] {
-  return names.flatMap((name, index) => {
-    if (names.indexOf(name) === index) return [];
-    const why = "another rule has this name: rules are told apart by theirs";
-    return [invalidValue(at("spec.rules", index, "name"), name, why)];
-  });
+function twice(
+  names: readonly string[],
+  fieldOf: (index: number) => string,
+  why: string,
+): readonly Violation[] {
+  return names.flatMap((name, index) =>
+    names.indexOf(name) === index ? [] : [invalidValue(fieldOf(index), name, why)],
+  );
 }
 
 function checkHost(field: string, host: string): readonly Violation[] {

@@ -17,7 +17,7 @@ export class References<R extends Resource> implements Disposable {
   readonly #watch: Disposable;
   readonly #targets = new Map<string, ReadonlySet<string>>();
   readonly #referrers = new Map<string, Map<string, ObjectKey>>();
-  readonly #listeners = new Set<(target: string) => void>();
+  readonly #listeners = new Set<(target: string, referrer: ObjectKey) => void>();
 
   constructor(options: ReferencesOptions<R>) {
     this.#options = options;
@@ -33,8 +33,8 @@ export class References<R extends Resource> implements Disposable {
     return [...(this.#referrers.get(target)?.values() ?? [])];
   }
 
-  /** Calls with each target whose referrers changed, or changed themselves. */
-  watch(listener: (target: string) => void): Disposable {
+  /** Calls with each target whose referrers changed, or changed themselves, and with who did. */
+  watch(listener: (target: string, referrer: ObjectKey) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
@@ -58,7 +58,7 @@ export class References<R extends Resource> implements Disposable {
     if (after.size === 0) this.#targets.delete(path);
     else this.#targets.set(path, after);
     for (const target of new Set([...before, ...after])) {
-      for (const tell of this.#listeners) tell(target);
+      for (const tell of this.#listeners) tell(target, key);
     }
   }
 

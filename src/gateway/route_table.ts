@@ -22,6 +22,11 @@ export interface HostSpec {
   readonly https?: HttpsSpec;
   /** The host of one tag: nothing but the split says where its requests go. */
   readonly isTag?: boolean;
+  /**
+   * How good a claim to the host is: the least in order of text takes it from any other. Without
+   * one it is the Route's own, which nobody takes.
+   */
+  readonly claim?: string;
 }
 
 /** What is said to clients of a host about TLS. */

@@ -160,3 +160,23 @@ function routeOf(
   });
   return { id, hosts: list };
 }
+
+test("the lesser claim has a host; who loses it keeps the rest and what is asked there", () => {
+  const specs = new Specs();
+  specs.putBackend(backend(A));
+  const split = [{ backend: A, percent: 100 }];
+  const guards = { ip: { deny: ["10.0.0.1"] } };
+  const claims = (id: string, claim: string, host: string) => {
+    const own = { host: `${id}.localhost`, split };
+    return { id, hosts: [own, { host, split, claim }], guards };
+  };
+  const [early, late] = [claims("early", "1", "x.com"), claims("late", "2", "x.com")];
+  specs.putRoute(late);
+  assert.deepEqual(specs.putRoute(early), [
+    { putRoute: early },
+    { putRoute: { ...late, hosts: late.hosts.slice(0, 1) } },
+  ]);
+  assert.throws(() => specs.putRoute(late), /route "early" has the host "x.com"/);
+  const own = claims("third", "3", "early.localhost");
+  assert.throws(() => specs.putRoute(own), /route "early" has the host "early.localhost"/);
+});

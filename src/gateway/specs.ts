@@ -17,7 +17,8 @@ interface Known {
  * and answers with the changes that make the workers' tables follow: none when it is no news.
  *
  * What was inherited from an earlier control process counts as if it were said, so that nothing
- * is lost before it is said again. But it gives way: a new route may take a host from it, and
+ * is lost before it is said again. But it gives way, as does a lesser claim to a host: a new route
+ * may take the host from it. And
  * `dropInherited` drops what nobody has said again.
  */
 export class Specs {
@@ -55,8 +56,11 @@ export class Specs {
     this.#keepRoute(spec);
     // The new owner comes first, so that the host is never without one.
     const changes: Change[] = [{ putRoute: spec }];
-    for (const { id, hosts } of others) {
-      const rest = { id, hosts: hosts.filter(({ host }) => this.#routeOfHost.get(host) === id) };
+    for (const other of others) {
+      const { id, hosts } = other;
+      const left = hosts.filter(({ host }) => this.#routeOfHost.get(host) === id);
+      // What is asked of requests holds on the hosts that it keeps.
+      const rest = { ...other, hosts: left };
       this.#keepRoute(rest);
       changes.push({ putRoute: rest });
     }
@@ -125,9 +129,9 @@ export class Specs {
   #checkRoute(spec: RouteSpec): void {
     const problem = problemOfRoute(spec);
     if (problem !== undefined) throw refused("route", spec.id, problem);
-    for (const { host } of spec.hosts) {
+    for (const { host, claim = "" } of spec.hosts) {
       const owner = this.#routeOfHost.get(host) ?? spec.id;
-      if (owner !== spec.id && !this.#inheritedRoutes.has(owner)) {
+      if (owner !== spec.id && !this.#givesWay(owner, host, claim)) {
         const message = `Cannot put route "${spec.id}": route "${owner}" has the host "${host}"`;
         throw new ApiError("AlreadyExists", message);
       }
@@ -139,7 +143,13 @@ export class Specs {
     throw new ApiError("NotFound", message);
   }
 
-  /** The inherited routes that lose a host to this one. */
+  #givesWay(owner: string, host: string, claim: string): boolean {
+    if (this.#inheritedRoutes.has(owner)) return true;
+    const held = this.#routes.get(owner)?.hosts.find((it) => it.host === host);
+    return claim < (held?.claim ?? "");
+  }
+
+  /** The routes that lose a host to this one. */
   #robbed(spec: RouteSpec): readonly RouteSpec[] {
     const owners = new Set(spec.hosts.map(({ host }) => this.#routeOfHost.get(host)));
     owners.delete(spec.id);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serviceOf, told } from "../../../test/world/serving.ts";
 import { World } from "../../../test/world/world.ts";
+import { DOMAIN_MAPPING, type DomainMapping } from "../../api/domain_mapping.ts";
 import { REVISION } from "../../api/revision.ts";
 import { ROUTE } from "../../api/route.ts";
 import { SERVICE } from "../../api/service.ts";
@@ -128,6 +129,29 @@ test("of two policies that want one host the older has it; Varve's names are its
   assert.match(ready(world, "b") ?? "", /^False HostReserved: Host "a.default.localhost"/);
 });
 
+test("a host that a policy lets go, or a mapping takes, is at once another's", async () => {
+  await using world = await World.make();
+  for (const name of ["a", "b"]) await world.apply(SERVICE, serviceOf(name));
+  await world.settle();
+  const host = "shop.example.com";
+  await put(world, "a", { hosts: [host] });
+  world.pass(1);
+  await put(world, "b", { hosts: [host] });
+  await put(world, "a", {});
+  assert.deepEqual(world.gateway.splitOf(host), { "default/b-00001": 100 });
+  assert.equal(ready(world, "b"), "True");
+  await put(world, "a", { hosts: [host] });
+  assert.deepEqual(world.gateway.splitOf(host), { "default/a-00001": 100 });
+  assert.match(ready(world, "b") ?? "", /^False HostTaken/);
+  const mapping = await mapTo(world, host, "b");
+  assert.deepEqual(world.gateway.splitOf(host), { "default/b-00001": 100 });
+  assert.match(ready(world, "a") ?? "", /^False HostTaken: .* belongs to DomainMapping/);
+  assert.equal(told(world.get(ROUTE, "b"))["Ready"], "True");
+  await world.client.delete(mapping);
+  await world.settle();
+  assert.deepEqual(world.gateway.splitOf(host), { "default/a-00001": 100 });
+});
+
 test("an annotation that cannot be is refused with the value and the way out", async () => {
   await using world = await World.make();
   for (const [key, value] of [
@@ -159,6 +183,15 @@ async function put(world: World, name: string, spec: TrafficPolicySpec): Promise
     metadata: { name, namespace: "default" },
   });
   await world.settle();
+}
+
+async function mapTo(world: World, name: string, service: string): Promise<DomainMapping> {
+  const ref = { apiVersion: "serving.knative.dev/v1", kind: "Service", name: service };
+  const { apiVersion, kind } = DOMAIN_MAPPING;
+  const metadata = { name, namespace: "default" };
+  await world.apply(DOMAIN_MAPPING, { apiVersion, kind, metadata, spec: { ref } });
+  await world.settle();
+  return world.get(DOMAIN_MAPPING, name);
 }
 
 function ready(world: World, name: string): string | undefined {

@@ -23,6 +23,7 @@ import type {
   StickySpec,
 } from "../../gateway/route_table.ts";
 import { readIntervals, weightsOf, writeIntervals } from "./intervals.ts";
+import { hasDomain } from "./rivals.ts";
 
 export interface PolicyListers {
   readonly policies: Lister<TrafficPolicy>;
@@ -211,7 +212,7 @@ function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpe
     const way = "here a domain is shown to be one's own: map it by a DomainMapping instead";
     return { reason: "HostReserved", message: `Host "${host}": ${way}` };
   }
-  const mapping = listers.domains.list().find(({ metadata }) => metadata.name === host);
+  const mapping = listers.domains.list().find((it) => it.metadata.name === host && hasDomain(it));
   if (mapping !== undefined) {
     const message = `Host "${host}" belongs to DomainMapping "${pathOf(mapping.metadata)}"`;
     return { reason: "HostTaken", message };
@@ -220,15 +221,17 @@ function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpe
     .to(`Host/${host}`)
     .flatMap((key) => listers.policies.get(key) ?? [])
     .find((it) => isBefore(it, policy));
-  if (rival === undefined) return { host, split };
+  if (rival === undefined) return { host, split, claim: rankOf(policy) };
   const message = `Host "${host}" belongs to TrafficPolicy "${pathOf(rival.metadata)}"`;
   return { reason: "HostTaken", message };
 }
 
 function isBefore(one: TrafficPolicy, other: TrafficPolicy | undefined): boolean {
-  const rank = (it: TrafficPolicy | undefined) =>
-    `${it?.metadata.creationTimestamp ?? ""} ${pathOf(it?.metadata ?? { name: "" })}`;
-  return rank(one) < rank(other);
+  return rankOf(one) < rankOf(other);
+}
+
+function rankOf(it: TrafficPolicy | undefined): string {
+  return `${it?.metadata.creationTimestamp ?? ""} ${pathOf(it?.metadata ?? { name: "" })}`;
 }
 
 function notesFor(

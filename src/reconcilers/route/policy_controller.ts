@@ -1,16 +1,20 @@
 import { type Condition, conditionOf, failed, pending, READY } from "../../api/condition.ts";
+import type { DomainMapping } from "../../api/domain_mapping.ts";
 import { ROUTE_NOTE } from "../../api/labels.ts";
-import type { ObjectKey } from "../../api/meta.ts";
 import { pathOf } from "../../api/meta.ts";
 import { REVISION } from "../../api/revision.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts";
 import type { Controller } from "../../control/controller.ts";
+import type { References } from "../../control/references.ts";
 import type { Addressing } from "./desired.ts";
 import { appliedOf, type PolicyListers, shape, sharesOf } from "./policy.ts";
+import { rivals } from "./rivals.ts";
 
 export interface PolicyDeps extends PolicyListers {
   readonly addressing: () => Addressing;
+  /** Who wants "Domain/…". */
+  readonly mappings: References<DomainMapping>;
 }
 
 /** Says of each policy whether it is in force: the Route of its name is what carries it out. */
@@ -28,8 +32,8 @@ export function policyController(deps: PolicyDeps): Controller<TrafficPolicy> {
         kind: REVISION,
         wakes: ({ metadata }) => policyReferences.to(`Revision/${pathOf(metadata)}`),
       },
-      { kind: TRAFFIC_POLICY, wakes: (changed) => rivalsOf(changed as TrafficPolicy, deps) },
     ],
+    sources: [rivals(deps)],
     reconcile: async (policy) => ({ status: { conditions: [conditionFor(policy, deps)] } }),
   };
 }
@@ -69,12 +73,4 @@ export function policyTargets({ metadata, spec }: TrafficPolicy): readonly strin
     }),
     ...(spec.hosts ?? []).map((host) => `Host/${host}`),
   ];
-}
-
-/** Others that want one of its hosts: one of them may have it now. */
-export function rivalsOf(
-  { spec }: TrafficPolicy,
-  { policyReferences }: Pick<PolicyDeps, "policyReferences">,
-): readonly ObjectKey[] {
-  return (spec.hosts ?? []).flatMap((host) => policyReferences.to(`Host/${host}`));
 }

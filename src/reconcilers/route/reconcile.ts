@@ -1,22 +1,15 @@
-import {
-  type Condition,
-  conditionOf,
-  failed,
-  ok,
-  pending,
-  readyFrom,
-} from "../../api/condition.ts";
+import { type Condition, failed, ok, pending, readyFrom } from "../../api/condition.ts";
 import { CONFIGURATION } from "../../api/configuration.ts";
 import type { DomainMapping } from "../../api/domain_mapping.ts";
 import { isReason } from "../../api/error.ts";
 import { LABEL } from "../../api/labels.ts";
-import { isGoing, type ObjectKey, pathOf } from "../../api/meta.ts";
+import { type ObjectKey, pathOf } from "../../api/meta.ts";
 import { REVISION, type Revision } from "../../api/revision.ts";
 import type { Rollout } from "../../api/rollout.ts";
 import { rolloutStrategyOf } from "../../api/rollout_strategy.ts";
 import { ROUTE, type Route } from "../../api/route.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
-import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts";
+import { TRAFFIC_POLICY } from "../../api/traffic_policy.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Lister } from "../../client/client.ts";
 import type { Controller, Reconciled } from "../../control/controller.ts";
@@ -34,9 +27,9 @@ import {
 } from "./desired.ts";
 import { notesOf } from "./notes.ts";
 import { hostsByPolicy, type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
-import { rivalsOf } from "./policy_controller.ts";
 import { progressOf, tellSteps } from "./progress.ts";
 import { keyIn } from "./references.ts";
+import { hasDomain, rivals } from "./rivals.ts";
 import { rolledOut } from "./rollout.ts";
 import { secure } from "./secure.ts";
 import { judge, type SendBackDeps } from "./send_back.ts";
@@ -90,10 +83,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
         },
       },
       { kind: ROUTE, wakes: ({ metadata }) => policyReferences.to(`Route/${pathOf(metadata)}`) },
-      {
-        kind: TRAFFIC_POLICY,
-        wakes: (it) => [it.metadata, ...rivalsOf(it as TrafficPolicy, deps)],
-      },
+      { kind: TRAFFIC_POLICY, wakes: ({ metadata }) => [metadata] },
     ],
     reconcile: (route) => reconcile(route, deps),
     // A host that becomes free is for whoever wants it.
@@ -109,6 +99,7 @@ export function routeController(deps: RouteDeps): Controller<Route> {
         deps.mappings.watch((target) => {
           if (target.startsWith("Route/")) wake(keyIn(target));
         }),
+      rivals(deps),
     ],
     async finalize(route) {
       deps.trials.follow(route.metadata, [], {});
@@ -187,7 +178,7 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
 function domainsOf({ metadata }: Route, { mappings, domains }: RouteDeps): readonly string[] {
   const all = mappings.to(`Route/${pathOf(metadata)}`).flatMap((key) => domains.get(key) ?? []);
   return all
-    .filter((it) => !isGoing(it) && conditionOf(it.status, "DomainClaimed")?.status === "True")
+    .filter(hasDomain)
     .map((it) => it.metadata.name)
     .toSorted();
 }
