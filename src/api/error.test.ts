@@ -50,6 +50,15 @@ test("what is invalid is told with all its causes", () => {
   assert.equal(two.status.code, 422);
 });
 
+test("the way out of what is invalid is told to clients that show the causes alone", () => {
+  const cause = { field: "spec.x", message: "invalid value: *", reason: "FieldValueInvalid" };
+  const { message, status } = invalid(POD, "a", [{ ...cause, details: "want a name" }]);
+  assert.equal(message, 'Pod "a" is invalid: spec.x: invalid value: *: want a name');
+  assert.deepEqual(status.details?.causes, [
+    { ...cause, message: "invalid value: *: want a name" },
+  ]);
+});
+
 test("a hundred things that are wrong are enough to be told", () => {
   const many = Array.from({ length: 250 }, (_, index) => wrong(`f${index}`, `m${index}`));
   for (const refused of [invalid(POD, "a", many), denied("a", many)]) {

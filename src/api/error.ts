@@ -77,9 +77,16 @@ export function conflict(kind: KindName, name: string): ApiError {
   return new ApiError("Conflict", message, about(kind, name));
 }
 
-export function invalid(kind: KindName, name: string, causes: readonly StatusCause[]): ApiError {
+/** `details` of a cause are the rule and the way out. */
+export function invalid(
+  kind: KindName,
+  name: string,
+  causes: readonly (StatusCause & { readonly details?: string })[],
+): ApiError {
   const { shown, more } = firstOf(causes);
-  const told = shown.map(({ field, message, reason }) => ({ field, message, reason }));
+  const told = shown.map(({ field, message, details, reason }) => {
+    return { field, message: details === undefined ? message : `${message}: ${details}`, reason };
+  });
   const lines = told.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
   const list = [...lines, ...more];
   const all = list.length === 1 ? list[0] : `[${list.join(", ")}]`;
