@@ -102,8 +102,11 @@ test("another prefix takes the place of the one that matched, with one slash bet
       rewritten("/api?x", "/api", "/new"),
       rewritten("/api/", "/api", "/new"),
       rewritten("/api/x", "/api/", "/"),
+      rewritten("/api/x", "/api/", "/new"),
+      rewritten("/x?y=1", "/", "/new"),
+      rewritten("/", "/", "/new/"),
     ],
-    ["/v1?x=1", "/", "/new?x", "/new/", "/x"],
+    ["/v1?x=1", "/", "/new?x", "/new/", "/x", "/new/x", "/new/x?y=1", "/new/"],
   );
 });
 

@@ -29,12 +29,17 @@ function isUnder(path: string, prefix: string): boolean {
   return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
 }
 
-/** The target with another prefix in the place of the one that matched. */
+/**
+ * The target with another prefix in the place of the one that matched. Both are whole elements,
+ * whether they end in "/" or not: with "/v1" in the place of "/", "/x" is "/v1/x".
+ */
 export function rewritten(target: string, prefix: string, replacement: string): string {
-  const rest = target.slice(prefix.length);
-  const whole = replacement.endsWith("/") && rest.startsWith("/") ? rest.slice(1) : rest;
-  const made = `${replacement}${whole}`;
-  return made.startsWith("/") ? made : `/${made}`;
+  const rest = target.slice(bare(prefix).length);
+  return `${rest.startsWith("/") ? bare(replacement) : replacement}${rest}`;
+}
+
+function bare(prefix: string): string {
+  return prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
 }
 
 function all(matches: readonly ValueMatch[], find: (name: string) => string | undefined): boolean {
