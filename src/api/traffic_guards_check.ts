@@ -1,6 +1,13 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Violation } from "./kind.ts";
-import { checkMatch, checkPath, checkTime, checkToken } from "./traffic_match_check.ts";
+import {
+  checkMatch,
+  checkPath,
+  checkSome,
+  checkTime,
+  checkToken,
+  checkValues,
+} from "./traffic_match_check.ts";
 import type {
   Cors,
   HeaderEdits,
@@ -15,6 +22,7 @@ import { at, invalidValue, notExactlyOne, outside, wrong } from "./violation.ts"
 export function checkGuards(spec: TrafficPolicySpec): readonly Violation[] {
   const { ip, redirects = [], jwt, rateLimits = [], cors, compression } = spec;
   return [
+    ...checkSome("spec.ip.allow", ip?.allow, "address: it would refuse everybody"),
     ...(["allow", "deny"] as const).flatMap((list) =>
       (ip?.[list] ?? []).flatMap((text, index) => checkCidr(at("spec.ip", list, index), text)),
     ),
@@ -25,6 +33,9 @@ export function checkGuards(spec: TrafficPolicySpec): readonly Violation[] {
     ...outside("spec.maxBodyBytes", spec.maxBodyBytes, { from: 0, to: 2 ** 40 }),
     ...checkEdits("spec.requestHeaders", spec.requestHeaders),
     ...checkEdits("spec.responseHeaders", spec.responseHeaders),
+    ...(["algorithms", "types"] as const).flatMap((list) =>
+      checkSome(at("spec.compression", list), compression?.[list], "of them"),
+    ),
     ...outside("spec.compression.minBytes", compression?.minBytes, { from: 0, to: 2 ** 30 }),
     ...(compression?.types ?? []).flatMap((type, index) =>
       /^[a-z0-9.+-]+\/(?:[a-z0-9.+-]+|\*)$/.test(type)
@@ -51,15 +62,18 @@ function checkRedirect(
   const { match = {}, scheme, host, code = 308 } = redirect;
   const isNowhere = scheme === undefined && host === undefined && redirect.path === undefined;
   const isHost = host === undefined || /^[a-z0-9.-]+(:\d+)?$/.test(host);
+  const isCircle = (scheme ?? host) === undefined && leadsBack(match.pathPrefix, redirect.path);
+  const circle = "it would be redirected once more: it is below match.pathPrefix itself";
   return [
     ...checkMatch(match, at(path, "match"), spec),
+    ...(isCircle ? [invalidValue(at(path, "path"), redirect.path, circle)] : []),
     ...(isNowhere
       ? [wrong(path, "expected scheme, host or path: it would lead to where it is")]
       : []),
     ...(isHost
       ? []
       : [invalidValue(at(path, "host"), host, "want a host, with a port or without")]),
-    ...checkPath(at(path, "path"), redirect.path),
+    ...checkPath(at(path, "path"), pathOf(redirect)),
     ...(match.claims === undefined
       ? []
       : [wrong(at(path, "match.claims"), "redirects come before tokens are checked")]),
@@ -67,6 +81,18 @@ function checkRedirect(
       ? []
       : [invalidValue(at(path, "code"), code, `want one of ${CODES.join(", ")}`)]),
   ];
+}
+
+/** In the place of a whole path there may be one with a query. */
+function pathOf({ path, match }: Redirect): string | undefined {
+  return match?.pathPrefix === undefined ? path?.split("?")[0] : path;
+}
+
+/** Whether what is put in the place of a prefix begins with that prefix. */
+function leadsBack(prefix: string | undefined, path: string | undefined): boolean {
+  if (prefix === undefined || path === undefined) return false;
+  const whole = prefix.endsWith("/") ? prefix : `${prefix}/`;
+  return path === prefix || `${path}/`.startsWith(whole);
 }
 
 /** No secret is shared with whoever checks: those of HMAC would be. */
@@ -80,6 +106,9 @@ function checkJwt(jwt: Jwt): readonly Violation[] {
   const given = (["jwksUri", "jwks"] as const).filter((way) => jwt[way] !== undefined);
   const both = jwt.header !== undefined && jwt.cookie !== undefined;
   return [
+    ...checkSome(at(path, "audiences"), jwt.audiences, "audience"),
+    ...checkSome(at(path, "algorithms"), jwt.algorithms, "algorithm"),
+    ...checkValues(at(path, "claims"), jwt.claims ?? []),
     ...(jwt.issuer === "" ? [invalidValue(at(path, "issuer"), "", "want the issuer's name")] : []),
     ...notExactlyOne(path, { given, ways: ["jwksUri", "jwks"] }),
     ...checkUri(at(path, "jwksUri"), jwt.jwksUri),
@@ -107,7 +136,7 @@ function checkJwt(jwt: Jwt): readonly Violation[] {
 
 function checkUri(field: string, text: string | undefined): readonly Violation[] {
   if (text === undefined || (URL.canParse(text) && /^https?:\/\//.test(text))) return [];
-  return [invalidValue(field, text, "want an https URL")];
+  return [invalidValue(field, text, "want a URL of https, or of http")];
 }
 
 function checkKeys(field: string, text: string | undefined): readonly Violation[] {
@@ -145,6 +174,7 @@ function checkCors({ allowOrigins, allowCredentials, maxAgeSeconds, ...cors }: C
   const path = "spec.cors";
   const all = 'may not be "*" with allowCredentials: name the origins that may use cookies';
   return [
+    ...checkSome(at(path, "allowOrigins"), allowOrigins, 'origin, or "*"'),
     ...allowOrigins.flatMap((origin, index) =>
       ORIGIN.test(origin)
         ? []
@@ -171,21 +201,25 @@ const FRAMING = ["connection", "content-length", "host", "transfer-encoding", "u
 
 function checkEdits(path: string, edits: HeaderEdits = {}): readonly Violation[] {
   const { remove = [], set = {}, add = {} } = edits;
+  const values = (["set", "add"] as const).flatMap((list) =>
+    Object.entries(edits[list] ?? {}).map(
+      ([name, value]) => [at(path, list, name), value] as const,
+    ),
+  );
   const named = [
     ...remove.map((name, index) => [at(path, "remove", index), name] as const),
     ...Object.keys(set).map((name) => [at(path, "set", name), name] as const),
     ...Object.keys(add).map((name) => [at(path, "add", name), name] as const),
   ];
-  const values = [...Object.entries(set), ...Object.entries(add)];
   return [
     ...named.flatMap(([field, name]) => checkToken(field, name)),
     ...named
       .filter(([, name]) => FRAMING.includes(name.toLowerCase()))
       .map(([field, name]) => invalidValue(field, name, "it frames the message: leave it alone")),
-    ...values.flatMap(([name, value]) =>
+    ...values.flatMap(([field, value]) =>
       /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
         ? []
-        : [invalidValue(at(path, name), value, "want a value without control characters")],
+        : [invalidValue(field, value, "want letters of Latin-1, and no control characters")],
     ),
   ];
 }

@@ -54,6 +54,26 @@ const WRONG: readonly { readonly spec: TrafficPolicySpec; readonly says: string 
     spec: { rules: [{ name: "x", match: { path: "/a" }, to: { tag: "a" }, rewritePrefix: "/" }] },
     says: "spec.rules[0].rewritePrefix: expected match.pathPrefix as well",
   },
+  ...[{ headers: [] }, { methods: [] }, { query: [] }].map((match) => ({
+    spec: { rules: [{ name: "x", match, to: { tag: "a" } }] },
+    says: `.${Object.keys(match)[0]}: expected at least one of them: or leave it out`,
+  })),
+  {
+    spec: { rules: [{ name: "x", match: { path: "/a?b=1" }, to: { tag: "a" } }] },
+    says: "spec.rules[0].match.path: invalid value: /a?b=1: want a path as it is sent",
+  },
+  {
+    spec: {
+      rules: [
+        {
+          name: "x",
+          match: { query: [{ name: "v", exact: "1", present: false }] },
+          to: { tag: "a" },
+        },
+      ],
+    },
+    says: "spec.rules[0].match.query[0]: expected nothing beside present: false",
+  },
   { spec: { sticky: { header: "a", cookie: "b" } }, says: "expected exactly one, got both" },
   { spec: { sticky: { header: "a b" } }, says: "spec.sticky.header: invalid value: a b" },
   { spec: { mirrors: [{ tag: "a", percent: 0.25 }] }, says: "want steps of 0.1" },
@@ -61,6 +81,21 @@ const WRONG: readonly { readonly spec: TrafficPolicySpec; readonly says: string 
     spec: { ip: { allow: ["10.0.0.0/33"] } },
     says: "spec.ip.allow[0]: invalid value: 10.0.0.0/33",
   },
+  { spec: { ip: { allow: [] } }, says: "expected at least one address: it would refuse" },
+  {
+    spec: {
+      mirrors: [
+        { tag: "a", percent: 60 },
+        { revision: "b-00001", percent: 60 },
+      ],
+    },
+    says: "spec.mirrors: expected at most 100 percent in all, got 120",
+  },
+  {
+    spec: { redirects: [{ match: { pathPrefix: "/old" }, path: "/old/new" }] },
+    says: "spec.redirects[0].path: invalid value: /old/new: it would be redirected once more",
+  },
+  { spec: { jwt: { ...JWT, audiences: [] } }, says: "spec.jwt.audiences: expected at least one" },
   { spec: { redirects: [{ code: 301 }] }, says: "expected scheme, host or path" },
   { spec: { redirects: [{ scheme: "https", code: 200 }] }, says: "spec.redirects[0].code" },
   { spec: { jwt: { issuer: "a" } }, says: "expected exactly one, got neither" },
@@ -81,7 +116,7 @@ const WRONG: readonly { readonly spec: TrafficPolicySpec; readonly says: string 
   },
   {
     spec: { responseHeaders: { set: { "X-A": "a\r\nb" } } },
-    says: "want a value without control characters",
+    says: "spec.responseHeaders.set[X-A]: invalid value: a\r\nb: want letters of Latin-1",
   },
 ];
 

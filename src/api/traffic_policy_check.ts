@@ -26,7 +26,8 @@ export function checkPolicy(spec: TrafficPolicySpec): readonly Violation[] {
     ...(sticky === undefined ? [] : checkSticky(sticky, spec)),
     ...mirrors.flatMap((mirror, index) => {
       const path = at("spec.mirrors", index);
-      const isFine = Number.isInteger(Math.round(mirror.percent * 1e6) / 1e5);
+      const tenths = mirror.percent * 10;
+      const isFine = Math.abs(tenths - Math.round(tenths)) < 1e-6;
       const step = "want steps of 0.1";
       return [
         ...checkTarget({ ...mirror, path, ways: ["tag", "revision"] }),
@@ -34,8 +35,15 @@ export function checkPolicy(spec: TrafficPolicySpec): readonly Violation[] {
         ...(isFine ? [] : [invalidValue(at(path, "percent"), mirror.percent, step)]),
       ];
     }),
+    ...tooMuch(mirrors.reduce((sum, { percent }) => sum + percent, 0)),
     ...checkGuards(spec),
   ];
+}
+
+function tooMuch(percent: number): readonly Violation[] {
+  if (percent <= 100 + 1e-6) return [];
+  const why = "of one request there is one copy at most";
+  return [wrong("spec.mirrors", `expected at most 100 percent in all, got ${percent}`, why)];
 }
 
 function tooMany(field: string, count: number): readonly Violation[] {

@@ -128,6 +128,7 @@ async function redirects(world: World): Promise<void> {
     redirects: [
       { match: { pathPrefix: "/old" }, path: "/new", code: 301 },
       { match: { path: "/away" }, host: "b.localhost" },
+      { match: { path: "/find" }, path: "/search?by=name" },
       { match: { headers: [{ name: "X-Old", present: true }] }, scheme: "https" },
     ],
   });
@@ -139,6 +140,7 @@ async function redirects(world: World): Promise<void> {
     [
       await to("/old/x?y=1"),
       await to("/away"),
+      await to("/find?q=1"),
       await to("/x", { "X-Old": "1" }),
       await to("/x", { "X-Old": "1", "X-Forwarded-Proto": "https" }),
       await to("/older"),
@@ -146,6 +148,7 @@ async function redirects(world: World): Promise<void> {
     [
       `301 http://${HOST}/new/x?y=1`,
       "308 http://b.localhost/away",
+      `308 http://${HOST}/search?by=name&q=1`,
       `308 https://${HOST}/x`,
       "200 undefined",
       "200 undefined",

@@ -37,5 +37,6 @@ function targetOf({ path, match }: Redirect, target: string): string {
   if (path === undefined) return target;
   if (match?.pathPrefix !== undefined) return rewritten(target, match.pathPrefix, path);
   const query = target.indexOf("?");
-  return query < 0 ? path : `${path}${target.slice(query)}`;
+  if (query < 0) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}${target.slice(query + 1)}`;
 }
