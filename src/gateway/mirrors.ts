@@ -1,4 +1,4 @@
-import type { Agent } from "node:http";
+import type { Agent, ClientRequest } from "node:http";
 import type { Clock } from "../base/clock.ts";
 import { nodeHttp } from "../base/node_http.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
@@ -16,7 +16,7 @@ export interface MirrorsOptions {
 const OPEN_MAX = 64;
 /** Requests with a longer body are not copied. */
 const BODY_BYTES_MAX = 1024 * 1024;
-/** For the whole of a copy, the wait for an instance included. */
+/** For the whole of a copy, the wait for an instance and an answer without end included. */
 const COPY_MS = 30_000;
 
 /**
@@ -63,6 +63,7 @@ export class Copy implements Waiter {
   #bytes = 0;
   #ticket: Ticket;
   #late: Disposable | undefined;
+  #sent: ClientRequest | undefined;
   #isOver = false;
   #isWhole = false;
 
@@ -83,7 +84,7 @@ export class Copy implements Waiter {
     if (this.#isOver || this.#isWhole) return;
     this.#isWhole = true;
     const { clock, seats, backend } = this.#options;
-    this.#late = clock.after(COPY_MS, () => this.drop());
+    this.#late = clock.after(COPY_MS, () => this.#expire());
     this.#ticket = seats.ask(backend, this);
   }
 
@@ -117,9 +118,15 @@ export class Copy implements Waiter {
       const { host, port } = endpoint;
       const { method, target: path } = outgoing;
       const sent = nodeHttp.request({ host, port, method, path, agent, headers: this.headers });
-      sent.setTimeout(COPY_MS, () => sent.destroy());
-      sent.on("response", (answer) => answer.resume());
-      sent.on("error", () => count(backend.tally, CELL.mirrorsDropped, 1));
+      this.#sent = sent;
+      let isAnswered = false;
+      sent.on("response", (answer) => {
+        isAnswered = true;
+        answer.resume();
+      });
+      sent.on("error", () => {
+        if (!isAnswered) count(backend.tally, CELL.mirrorsDropped, 1);
+      });
       sent.on("close", () => {
         giveBack();
         this.#finish();
@@ -127,6 +134,12 @@ export class Copy implements Waiter {
       sent.end(Buffer.concat(this.#pieces));
       count(backend.tally, CELL.mirrored, 1);
     });
+  }
+
+  /** Its answer is cut where it goes on: events have no end, and nobody reads them here. */
+  #expire(): void {
+    if (this.#sent === undefined) this.drop();
+    else this.#sent.destroy();
   }
 
   /** What an instance of the copy is told: all of it, and that it is a copy. */
