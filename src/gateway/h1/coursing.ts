@@ -4,13 +4,14 @@ import type { Asking, Seen } from "./asking.ts";
 
 /** What rules and policies may ask of a request. `rawHeaders` are those that the client sent. */
 export function askedOf(asking: Asking, rawHeaders: readonly string[], seen: Seen): Asked {
-  const { method, target, host, bodyLength } = asking;
+  const { method, target, host, authority, bodyLength } = asking;
   return {
     ...{ method, target, host },
     peer: seen.client,
     isTls: seen.proto === "https",
     bodyBytes: bodyLength < 0 ? undefined : bodyLength,
-    header: (name) => joinedValueOf(rawHeaders, name),
+    // By HTTP/2 the host is no header.
+    header: (name) => joinedValueOf(rawHeaders, name) ?? (name === "host" ? authority : undefined),
   };
 }
 

@@ -31,7 +31,12 @@ test("over HTTP/2 the same rules hold: refusals, edits, compression, sizes, coun
       requestHeaders: { set: { "X-Added": "yes" } },
       redirects: [{ match: { path: "/old" }, path: "/new" }],
     },
-    steering: { rules: [{ name: "o", match: { cookies: [{ name: "to" }] }, split: to }] },
+    steering: {
+      rules: [
+        { name: "o", match: { cookies: [{ name: "to" }] }, split: to },
+        { name: "h", match: { headers: [{ name: "Host", exact: `${HOST}:81` }] }, split: to },
+      ],
+    },
   });
   const { host = "", port = 0 } = fleet.address ?? {};
   const session = connect(`http://${host}:${port}`);
@@ -67,6 +72,10 @@ test("over HTTP/2 the same rules hold: refusals, edits, compression, sizes, coun
   // Each cookie may be a field of its own.
   const [, said] = await ask("/", { cookie: ["a=1", "to=other"] });
   assert.equal(said.toString(), "other");
+  const [, told] = await ask("/", { ":authority": `${HOST}:81` });
+  assert.equal(told.toString(), "other");
+  const [, , there] = await ask("/old", { ":authority": `${HOST}:81` });
+  assert.equal((there as { location?: string }).location, `http://${HOST}:81/new`);
   session.close();
   const text = metricsText(await fleet.metrics());
   const labels = 'namespace="default",revision="a-1",code=';
