@@ -1,6 +1,6 @@
 import { PROBLEMS } from "../base/h1/problem.ts";
 import type { Backend } from "./backend.ts";
-import type { Course } from "./course.ts";
+import type { Asked, Course } from "./course.ts";
 import { LIMITS } from "./limits.ts";
 import { pickBackend, pickEndpoint } from "./pick.ts";
 import type { Asking } from "./protocol.ts";
@@ -74,26 +74,17 @@ export async function explain(
   asking: Asking,
   { table, isSettled, isHome }: ExplainOptions,
 ): Promise<Told> {
-  const { headers } = asking;
   const host = hostOf(asking.host);
   if (host === undefined) return refusedOf(asking.host, PROBLEMS.host);
   const rule = table.rules.get(host);
   if (rule === undefined) return refusedOf(host, unknownHost(host, isSettled));
   const found = table.rules.nameFor(host);
   const head = { host, ...(found && { under: found }), route: rule.route, split: splitOf(rule) };
-  const { turn, special } = rule;
-  const trial = {
-    ...{ ...asking, host },
-    peer: asking.client,
-    bodyBytes: Number(headers["content-length"] ?? 0),
-    isTrial: true,
-    header: (name: string) => headers[name] ?? (name === "host" ? asking.host : undefined),
-  };
+  const { special } = rule;
   const decided = await new Promise<Course | Refusal>((resolve) => {
-    if (special === undefined) resolve(plain(pickBackend(rule)));
-    else special.admit(trial, { go: resolve, refuse: resolve });
+    if (special === undefined) resolve(plain(pickBackend({ ...rule })));
+    else special.admit(trialOf(asking, host), { go: resolve, refuse: resolve });
   });
-  rule.turn = turn < rule.order.length ? turn : 0;
   if ("detail" in decided) return saying({ ...head, refusal: toldOf(decided) });
   const { backend } = decided;
   const isEach = backend.limits.concurrency === 0;
@@ -109,6 +100,17 @@ function refusedOf(host: string, refusal: Refusal): Told {
 /** Any worker would say the same. */
 function saying(explanation: Explanation): Told {
   return { explanation, isElsewhere: false, open: {} };
+}
+
+function trialOf(asking: Asking, host: string): Asked {
+  const { method, target, client, isTls } = asking;
+  const headers = new Map(Object.entries({ host: asking.host, ...asking.headers }));
+  const length = Number(headers.get("content-length") ?? 0);
+  return {
+    ...{ method, target, host, isTls, peer: client, isTrial: true },
+    bodyBytes: Number.isNaN(length) ? undefined : length,
+    header: (name) => headers.get(name),
+  };
 }
 
 function plain(backend: Backend): Course {

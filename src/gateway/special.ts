@@ -8,7 +8,7 @@ import type { KeySets } from "./key_sets.ts";
 import type { Claims } from "./match.ts";
 import { pickBackend } from "./pick.ts";
 import type { Refusal } from "./refusal.ts";
-import { pickMirror, type Steered, type Steering, steer } from "./steering.ts";
+import { pickMirror, type Steered, type Steering, steer, turnsOf } from "./steering.ts";
 import type { Verdict } from "./token_check.ts";
 import type { Witness } from "./witness.ts";
 
@@ -81,8 +81,9 @@ export class HostSpecial implements Special {
   }
 
   #course(asked: Asked, { client }: Visitor, claims: Claims | undefined): Course {
-    const { draw, steering, guard } = this.#options;
+    const { steering, guard } = this.#options;
     const { newKey } = this.#parts;
+    const draw = turnsOf(asked, this.#options.draw);
     const steered =
       steering === undefined ? undefined : steer(steering, asked, { draw, claims, client, newKey });
     return {
@@ -92,7 +93,7 @@ export class HostSpecial implements Special {
       onRequest: both(steered?.onRequest, guard?.onRequest(claims)),
       onAnswer: answerOf(steered, guard?.onAnswer(asked)),
       bodyBytesMax: guard?.bodyBytesMax,
-      mirror: steering?.mirrors && pickMirror(steering.mirrors),
+      mirror: steering?.mirrors && pickMirror(steering.mirrors, asked),
     };
   }
 }

@@ -89,7 +89,12 @@ function byRule({ why, match, draw, rewritePrefix }: SteeringRule, asked: Asked)
   const { pathPrefix = "/" } = match;
   const isRewritten = rewritePrefix !== undefined && asked.target.startsWith("/");
   const target = isRewritten ? rewritten(asked.target, pathPrefix, rewritePrefix) : undefined;
-  return { backend: pickBackend(draw), why, ...NOTHING, target };
+  return { backend: pickBackend(turnsOf(asked, draw)), why, ...NOTHING, target };
+}
+
+/** Whose turns a request takes: one that nobody has sent takes none. */
+export function turnsOf(asked: Asked, draw: Draw): Draw {
+  return asked.isTrial === true ? { ...draw } : draw;
 }
 
 function bySplit({ sticky }: Steering, asked: Asked, parts: SteerParts): Steered {
@@ -131,7 +136,10 @@ function markDefault(headers: FlatHeaders): void {
 }
 
 /** Whose turn it is to get a copy of the next request, if it is anybody's. */
-export function pickMirror(mirrors: readonly Mirrored[]): Backend | undefined {
+export function pickMirror(mirrors: readonly Mirrored[], asked: Asked): Backend | undefined {
+  if (asked.isTrial === true) {
+    return mirrors.find(({ due, perMille }) => due + perMille >= 1000)?.backend;
+  }
   let chosen: Backend | undefined;
   for (const mirrored of mirrors) {
     mirrored.due += mirrored.perMille;
