@@ -10,10 +10,11 @@ import { REVISION } from "./revision.ts";
 import { ROUTE } from "./route.ts";
 import { SECRET } from "./secret.ts";
 import { SERVICE } from "./service.ts";
+import { TRAFFIC_POLICY } from "./traffic_policy.ts";
 
 const TOLD: readonly Kind[] = [
   ...[NAMESPACE, CONFIG_MAP, EVENT, SECRET],
-  ...[CONFIGURATION, REVISION, ROUTE, SERVICE],
+  ...[CONFIGURATION, REVISION, ROUTE, SERVICE, TRAFFIC_POLICY],
 ];
 
 test("kubectl explain has something to say of every field that a user writes", () => {
@@ -22,6 +23,12 @@ test("kubectl explain has something to say of every field that a user writes", (
     silent.filter((path) => !path.includes(".status.")),
     [],
   );
+});
+
+test("a field is explained by what it means where it stands", () => {
+  const { spec } = describedOf(TRAFFIC_POLICY).properties ?? {};
+  const limit = spec?.properties?.["rateLimits"]?.items?.properties as Described["properties"];
+  assert.equal(limit?.["requests"]?.description, "So many requests in the time of per.");
 });
 
 function silentIn({ properties = {}, items, description }: Described, path: string): string[] {

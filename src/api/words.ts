@@ -1,3 +1,5 @@
+import { POLICY_WORDS } from "./traffic_policy_words.ts";
+
 /** What each kind is, for `kubectl explain` and for readers of the OpenAPI documents. */
 export const KIND_WORDS: Readonly<Record<string, string>> = {
   Namespace: "A room of its own for names. What is in it goes with it.",
@@ -10,6 +12,7 @@ export const KIND_WORDS: Readonly<Record<string, string>> = {
   Revision: "One release of a Configuration: code and settings, never changed.",
   Route: "A name on the network, and which Revisions answer there.",
   Service: "A Configuration and a Route of one name: all that most people ever need.",
+  TrafficPolicy: "What the gateway does with requests to the Route of its name, beyond percent.",
   Build: "Containers that run one after the other over the same files, to their end.",
   BuildTemplate: "Steps with parameters, which many Builds use.",
   ClusterBuildTemplate: "Steps with parameters, for Builds of all namespaces.",
@@ -289,4 +292,6 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   "spec.sources": "Where the files come from, each into a directory of its own.",
   "source.subPath": "The part of it that becomes the workspace.",
   "sources.subPath": "The part of it that becomes the workspace.",
+
+  ...POLICY_WORDS,
 };
