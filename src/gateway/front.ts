@@ -16,6 +16,8 @@ export interface Address {
 export interface Service {
   take(socket: Socket, first?: Buffer): void;
   close(): Promise<void>;
+  /** Cuts all that is open. */
+  destroy(): void;
 }
 
 export interface FrontOptions {
@@ -67,6 +69,13 @@ export class Front {
     // Whoever has just connected may be about to say something.
     using _farewell = clock.after(LIMITS.farewellMs, () => this.#undecided.destroyAll());
     await Promise.all([h1.close(), h2.close(), closed]);
+  }
+
+  /** Cuts all that is open, over TLS too: whoever waits there gets no answer. */
+  destroy(): void {
+    const { h1, h2 } = this.#options;
+    h1.destroy();
+    h2.destroy();
   }
 
   /** The first bytes decide; until they do, the connection is nobody's. */

@@ -45,6 +45,10 @@ export class Listener {
     this.#clients.add(new Client(this.#parts, { socket, isTls, first }));
   }
 
+  destroy(): void {
+    for (const client of this.#clients) client.destroy();
+  }
+
   /**
    * Lets open requests finish. A client whose connection is idle may use it a last time for a
    * moment, since it may be about to. Resolves when all are closed.

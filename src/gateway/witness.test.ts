@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
+import { connect } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -147,6 +148,33 @@ test("what a worker knows of the last requests is written before it ends", async
   assert.equal((await asked).body, "at last");
   await replaced;
   assert.match(readFileSync(join(rig.home, "gateway", "access-0.log"), "utf8"), /"path":"\/last"/);
+});
+
+test("what a worker cuts when its time is over is counted and written down", async () => {
+  await using rig = new Rig();
+  const limits = { farewellMs: 20, drainMs: 400 };
+  const fleet = await rig.start({ limits, settings: { accessLog: { sample: 0 } } });
+  let open = 0;
+  await using app = await Instance.start("app", () => {
+    open += 1;
+  });
+  await fleet.putBackend(backendOf(ID, [app]));
+  await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
+  const { port = 0 } = fleet.address ?? {};
+  const session = connect(`http://127.0.0.1:${port}`);
+  session.on("error", () => {});
+  const stream = session.request({ ":path": "/h2", ":authority": HOST });
+  stream.on("error", () => {});
+  const cut = assert.rejects(ask(fleet.address, { host: HOST, path: "/h1" }));
+  await until("both are open", () => open === 2);
+  await fleet.replaceWorkers();
+  await cut;
+  session.destroy();
+  const text = metricsText(await fleet.metrics());
+  assert(text.includes('requests_total{namespace="default",revision="a-1",code="broken"} 2'), text);
+  const log = readFileSync(join(rig.home, "gateway", "access-0.log"), "utf8");
+  const told = log.split("\n", 2).map((line) => JSON.parse(line));
+  assert.deepEqual(told.map(({ path, status }) => `${path} ${status}`).sort(), ["/h1 0", "/h2 0"]);
 });
 
 test("a share is copied to another revision, which can do no harm to the request", async () => {

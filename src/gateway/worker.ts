@@ -26,7 +26,10 @@ const clock = systemClock;
 const log = makeLog({ level: "info" }).child({ worker: process.pid });
 
 /** For the access log and the collector of spans to take the last of it. */
-const LAST_WORD_MS = 1_500;
+const LAST_WORD_MS = 1_200;
+
+/** For all that was cut to be gone. */
+const CUT_MS = 500;
 
 let address = { host, port, ...(tls && { tls }) };
 const { table, hold, seats, drains, gossip, front, tlsFront } = makeDataPlane({
@@ -81,12 +84,15 @@ process.on("SIGTERM", () => {
   if (isEnding) return;
   isEnding = true;
   log.info({}, "ending: open requests may finish");
-  const deadline = clock.sleep(LIMITS.drainMs);
-  void Promise.race([Promise.all([tlsFront.close(), front.close()]), deadline]).then(leave);
+  const closed = Promise.all([tlsFront.close(), front.close()]);
+  void Promise.race([closed, clock.sleep(LIMITS.drainMs)]).then(() => leave(closed));
 });
 
 /** What is known of the last requests is told before this ends, or would never be. */
-async function leave(): Promise<void> {
+async function leave(closed: Promise<unknown>): Promise<void> {
+  // Whose time is over gets no answer, and that is told of as well.
+  front.destroy();
+  await Promise.race([closed, clock.sleep(CUT_MS)]);
   await Promise.race([table.witness.close(), clock.sleep(LAST_WORD_MS)]);
   try {
     leaveCounts(countsPath, sightingOf(table.backends, table.counts));

@@ -134,6 +134,10 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     this.#socket.destroySoon();
   }
 
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   retire(): void {
     this.#tunnel?.retire();
   }

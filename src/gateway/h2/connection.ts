@@ -114,6 +114,10 @@ export class Connection implements Attendant, IntakeHost {
     else this.output.goAway(this.ids.last, Code.NO_ERROR);
   }
 
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   /** More of a stream that is open: what follows its body. */
   head(stream: Stream, head: NewHead): void {
     takeTrailers(this, stream, head);

@@ -46,6 +46,10 @@ export class StreamListener {
     socket.resume();
   }
 
+  destroy(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+
   /**
    * Tells clients that the end is near; what they have sent until they know of it is served. Then
    * no more, and it resolves when the last stream is done.
