@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, renameSync, write } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, renameSync, statSync, write } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 
 export interface AccessLogOptions {
@@ -24,6 +24,7 @@ export class AccessLog {
   #lines: string[] = [];
   #chars = 0;
   #fd: number | undefined;
+  #inode: number | undefined;
   #bytes = 0;
   #isWriting = false;
   #isDue = false;
@@ -87,18 +88,27 @@ export class AccessLog {
     for (let at = 0; at < count; at += 1) this.#options.dropped();
   }
 
+  /** Whoever moves the file, or removes it, has the lines from then on in a new one. */
   #open(more: number): number {
-    if (this.#fd !== undefined && this.#bytes + more <= FILE_BYTES_MAX) return this.#fd;
     const { path } = this.#options;
+    const isOurs = statSync(path, { throwIfNoEntry: false })?.ino === this.#inode;
     if (this.#fd !== undefined) {
+      if (isOurs && this.#bytes + more <= FILE_BYTES_MAX) return this.#fd;
       closeSync(this.#fd);
-      for (let age = FILES_MAX - 1; age > 0; age -= 1) {
-        const newer = age === 1 ? path : `${path}.${age - 1}`;
-        if (existsSync(newer)) renameSync(newer, `${path}.${age}`);
-      }
+      this.#fd = undefined;
+      if (isOurs) putAside(path);
     }
     this.#fd = openSync(path, "a", 0o600);
-    this.#bytes = fstatSync(this.#fd).size;
+    const { size, ino } = fstatSync(this.#fd);
+    this.#bytes = size;
+    this.#inode = ino;
     return this.#fd;
+  }
+}
+
+function putAside(path: string): void {
+  for (let age = FILES_MAX - 1; age > 0; age -= 1) {
+    const newer = age === 1 ? path : `${path}.${age - 1}`;
+    if (existsSync(newer)) renameSync(newer, `${path}.${age}`);
   }
 }
