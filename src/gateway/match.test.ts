@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Match } from "../api/traffic_policy_schema.ts";
 import type { Asked } from "./course.ts";
 import { HostMap } from "./host_map.ts";
-import { claimOf, cookieOf, matches, rewritten } from "./match.ts";
+import { claimOf, cookieOf, isClaimed, matches, rewritten } from "./match.ts";
 
 const CASES: readonly {
   readonly title: string;
@@ -83,7 +83,7 @@ test("claims count only when a policy has checked the token, and may be inside o
   assert.equal(matches(match, askedFor({}), { "org.id": "7" }), true);
   assert.equal(matches(match, askedFor({}), undefined), false);
   assert.equal(claimOf({}, "constructor.name"), undefined);
-  assert.equal(claimOf({ list: ["a"] }, "list"), undefined);
+  assert.equal(claimOf({ org: { id: "a" } }, "org"), undefined);
 });
 
 test("a cookie without a value is empty, and one that is not there is absent", () => {
@@ -92,6 +92,27 @@ test("a cookie without a value is empty, and one that is not there is absent", (
     ["a", "b", "c", "d"].map((name) => cookieOf(asked, name)),
     ["", undefined, "1=2", undefined],
   );
+});
+
+test("of a claim that is a list one will do, and a header has all of them", () => {
+  const claims = { groups: ["dev", "ops", { no: 1 }], none: [], org: { roles: [7] } };
+  const holds = (match: object) => isClaimed({ name: "groups", ...match }, claims);
+  assert.deepEqual(
+    [
+      { exact: "ops" },
+      { oneOf: ["a", "dev"] },
+      { prefix: "d" },
+      {},
+      { name: "org.roles", exact: "7" },
+    ].map(holds),
+    [true, true, true, true, true],
+  );
+  assert.deepEqual(
+    [{ exact: "dev, ops" }, { present: false }, { name: "none" }, { name: "x" }].map(holds),
+    [false, false, false, false],
+  );
+  assert.equal(holds({ name: "none", present: false }), true);
+  assert.deepEqual([claimOf(claims, "groups"), claimOf(claims, "none")], ["dev, ops", undefined]);
 });
 
 test("another prefix takes the place of the one that matched, with one slash between", () => {

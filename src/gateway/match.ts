@@ -14,7 +14,7 @@ export function matches(match: Match, asked: Asked, claims: Claims | undefined):
     return false;
   if (cookies !== undefined && !all(cookies, cookieFrom(asked))) return false;
   if (query !== undefined && !all(query, queryFrom(asked))) return false;
-  return match.claims === undefined || all(match.claims, (name) => claimOf(claims, name));
+  return match.claims?.every((it) => isClaimed(it, claims)) ?? true;
 }
 
 /** Without the query; a target that is no path has none. */
@@ -86,13 +86,28 @@ function queryFrom({ target }: Asked): (name: string) => string | undefined {
   return (name) => parameters.get(name) ?? undefined;
 }
 
-/** A claim as text, also inside of objects: "org.id". What is neither text nor number has none. */
-export function claimOf(claims: Claims | undefined, name: string): string | undefined {
-  if (claims === undefined) return undefined;
-  const found = Object.hasOwn(claims, name) ? claims[name] : inside(claims, name.split("."));
-  if (typeof found === "string") return found;
-  return typeof found === "number" || typeof found === "boolean" ? String(found) : undefined;
+/** Whether a claim is what is asked for; of a list, such as of groups, one that is will do. */
+export function isClaimed(match: ValueMatch, claims: Claims | undefined): boolean {
+  const values = valuesOf(claims, match.name);
+  if (values.length === 0) return isMatched(match, undefined);
+  return values.some((value) => isMatched(match, value));
 }
+
+/** A claim as text, also inside of objects: "org.id"; a list with commas between. */
+export function claimOf(claims: Claims | undefined, name: string): string | undefined {
+  const values = valuesOf(claims, name);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
+/** What is neither text nor number, nor a list of such, has none. */
+function valuesOf(claims: Claims | undefined, name: string): readonly string[] {
+  if (claims === undefined) return [];
+  const found = Object.hasOwn(claims, name) ? claims[name] : inside(claims, name.split("."));
+  const list: readonly unknown[] = Array.isArray(found) ? found : [found];
+  return list.filter((it) => PLAIN.includes(typeof it)).map(String);
+}
+
+const PLAIN: readonly string[] = ["string", "number", "boolean"];
 
 function inside(claims: Claims, steps: readonly string[]): unknown {
   return steps.reduce<unknown>((value, step) => {

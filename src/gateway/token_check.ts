@@ -3,7 +3,7 @@ import { type Clock, dateOf } from "../base/clock.ts";
 import { type KeySet, TokenError, verifyToken } from "../base/jwt.ts";
 import type { Asked } from "./course.ts";
 import { type KeySets, KeysUnavailable } from "./key_sets.ts";
-import { type Claims, claimOf, cookieOf, isMatched, pathOf } from "./match.ts";
+import { type Claims, cookieOf, isClaimed, pathOf } from "./match.ts";
 import type { Refusal } from "./refusal.ts";
 import { claimBad, keysUnavailable, tokenBad, tokenMissing } from "./refusals_of_policy.ts";
 
@@ -97,7 +97,7 @@ export class TokenCheck {
   }
 
   #judge(claims: Claims): Verdict {
-    const bad = (this.spec.claims ?? []).find((it) => !isMatched(it, claimOf(claims, it.name)));
+    const bad = this.spec.claims?.find((it) => !isClaimed(it, claims));
     return bad === undefined ? { claims } : { refusal: claimBad(bad.name) };
   }
 }
