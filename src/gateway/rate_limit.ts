@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { readDurationMs } from "../api/duration.ts";
 import type { RateLimit } from "../api/traffic_policy_schema.ts";
 import type { Clock } from "../base/clock.ts";
@@ -8,6 +9,9 @@ import { tooMany } from "./refusals_of_policy.ts";
 
 /** Keys that one limit remembers; those that were quiet the longest are forgotten first. */
 const KEYS_MAX = 20_000;
+
+/** A longer key is known by its digest: what strangers send must not fill the memory. */
+const KEY_CHARS_MAX = 64;
 
 interface Bucket {
   tokens: number;
@@ -55,7 +59,7 @@ export class Limiter {
       header === undefined ? claimOf(claims, claim ?? "") : asked.header(header.toLowerCase());
     const isOfClient = header === undefined && claim === undefined;
     const key = all === true ? "" : isOfClient ? client : (value ?? "");
-    const bucket = this.#bucket(key);
+    const bucket = this.#bucket(shortOf(key));
     if (bucket.tokens >= 1 && asked.isTrial === true) return undefined;
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1;
@@ -104,4 +108,8 @@ export class Limiter {
       return;
     }
   }
+}
+
+function shortOf(key: string): string {
+  return key.length <= KEY_CHARS_MAX ? key : hash("sha256", key, "base64");
 }
