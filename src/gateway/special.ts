@@ -80,12 +80,16 @@ export class HostSpecial implements Special {
     witness.over({ span, method, target, authority, client, code, detail, ms: 0 });
   }
 
-  #course(asked: Asked, { client }: Visitor, claims: Claims | undefined): Course {
+  #course(asked: Asked, visitor: Visitor, claims: Claims | undefined): Course {
+    const { client } = visitor;
+    const isSecure = visitor.scheme === "https";
     const { steering, guard } = this.#options;
     const { newKey } = this.#parts;
     const draw = turnsOf(asked, this.#options.draw);
     const steered =
-      steering === undefined ? undefined : steer(steering, asked, { draw, claims, client, newKey });
+      steering === undefined
+        ? undefined
+        : steer(steering, asked, { draw, claims, client, isSecure, newKey });
     return {
       backend: steered?.backend ?? pickBackend(draw),
       why: steered?.why ?? "split",

@@ -26,7 +26,7 @@ function routeWith(steering: SteeringSpec, more: Partial<RouteSpec> = {}): Route
 async function world() {
   const rig = new Rig();
   const [old, fresh] = [await instance("old"), await instance("new")];
-  const gateway = await rig.start();
+  const gateway = await rig.start({ settings: { trustedProxies: ["127.0.0.1"] } });
   await gateway.settled();
   await gateway.putBackend(backendOf(OLD, [old]));
   await gateway.putBackend(backendOf(NEW, [fresh]));
@@ -155,6 +155,9 @@ const STORIES: readonly {
         });
         assert.deepEqual([again.body, again.headers["set-cookie"]], [first.body, undefined]);
       }
+      const headers = { Cookie: "varve-key=", "X-Forwarded-Proto": "https" };
+      const empty = await ask(gateway.address, { host: HOST, headers });
+      assert.match(empty.headers["set-cookie"]?.[0] ?? "", /^varve-key=[\w-]{22};.*; Secure$/);
     },
   },
 

@@ -54,6 +54,8 @@ export interface SteerParts {
   readonly claims: Claims | undefined;
   /** The client's own address, behind the proxies that are trusted. */
   readonly client: string;
+  /** The client asks over TLS, of us or of a proxy that is trusted. */
+  readonly isSecure: boolean;
   /** Makes a key for one who has none. */
   readonly newKey: () => string;
 }
@@ -112,7 +114,7 @@ function bySplit({ sticky }: Steering, asked: Asked, parts: SteerParts): Steered
   }
   const issued = parts.newKey();
   const rest = `Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax`;
-  const cookie = `${name}=${issued}; ${rest}${asked.isTls ? "; Secure" : ""}`;
+  const cookie = `${name}=${issued}; ${rest}${parts.isSecure ? "; Secure" : ""}`;
   const why = `sticky by a new ${what}, point ${pointOf(issued, sticky.salt)}`;
   return { backend: backendAt(sticky, issued), why, ...NOTHING, cookie };
 }
@@ -120,9 +122,14 @@ function bySplit({ sticky }: Steering, asked: Asked, parts: SteerParts): Steered
 function keyOf(spec: StickySpec, asked: Asked, parts: SteerParts): string | undefined {
   const { by, name = COOKIE } = spec;
   if (by === "client") return parts.client;
-  if (by === "header") return asked.header(name);
-  if (by === "cookie") return cookieOf(asked, name);
-  return claimOf(parts.claims, name);
+  const key =
+    by === "header"
+      ? asked.header(name)
+      : by === "cookie"
+        ? cookieOf(asked, name)
+        : claimOf(parts.claims, name);
+  // One that is empty would send all who have it to one revision.
+  return key === "" ? undefined : key;
 }
 
 function backendAt({ backends, points, salt }: Sticky, key: string): Backend {
