@@ -67,10 +67,7 @@ export function shape(route: Route, shaping: Shaping, listers: PolicyListers): S
   const policy = listers.policies.get(route.metadata);
   const spec = { ...annotatedPolicy(route.metadata.annotations), ...policy?.spec };
   const rules = (spec.rules ?? []).map((rule) => ruleFor(rule, { route, shaping, listers }));
-  const mirrors = (spec.mirrors ?? []).map(({ percent, ...to }) => {
-    const share = splitFor(to, { route, shaping, listers });
-    return isProblem(share) ? share : { backend: share[0]?.backend ?? "", percent };
-  });
+  const mirrors = (spec.mirrors ?? []).map((it) => mirrorFor(it, { route, shaping, listers }));
   const sticky = spec.sticky && stickyFor(route, spec.sticky, shaping.split);
   const named = steeringFor(route, spec, shaping);
   const [goodRules, goodMirrors] = [rules.filter(isGood), mirrors.filter(isGood)];
@@ -101,8 +98,22 @@ interface Place {
 function ruleFor(rule: PolicyRule, place: Place): RuleSpec | Problem {
   const { name, match, to, rewritePrefix } = rule;
   const split = splitFor(to, place);
-  if (isProblem(split)) return { ...split, message: `Rule "${name}": ${split.message}` };
+  if (isProblem(split)) {
+    const message = `Rule "${name}": ${split.message}, so its requests go by the other rules`;
+    return { ...split, message };
+  }
   return { name, match, split, ...(rewritePrefix !== undefined && { rewritePrefix }) };
+}
+
+function mirrorFor(
+  { percent, ...to }: To & { percent: number },
+  place: Place,
+): ShareSpec | Problem {
+  const split = splitFor(to, place);
+  if (isProblem(split)) {
+    return { ...split, message: `Mirror: ${split.message}, so it gets no copies` };
+  }
+  return { backend: split[0]?.backend ?? "", percent };
 }
 
 interface To {
@@ -135,7 +146,7 @@ function splitFor(to: To, { route, shaping, listers }: Place): readonly ShareSpe
 }
 
 function missing(what: string): Problem {
-  return { reason: "TargetMissing", message: `${what}, so its requests go by the other rules` };
+  return { reason: "TargetMissing", message: what };
 }
 
 /** One share a backend, in the order of their first mention. */
