@@ -45,7 +45,7 @@ const ROWS = {
   informationsMax: [
     32,
     { least: 0, most: 1_000 },
-    "answers ahead of the answer (1xx) that are passed on",
+    "answers ahead of the answer (1xx) that are passed on; after 1000 the instance is cut off",
   ],
   headMs: [
     10_000,
@@ -154,6 +154,8 @@ export const LIMIT_ROWS: readonly LimitRow[] = Object.entries(ROWS).map(
 
 /** Bounds between our own processes, which nobody needs to set. */
 const FIXED = {
+  /** An instance that says more ahead of an answer (1xx) has no answer, and costs others time. */
+  informationsReadMax: 1_000,
   /** A waiting backend is told of again after this. */
   tellMs: 1_000,
   /** How often workers tell control what there was to do. */

@@ -58,6 +58,13 @@ const ODD: readonly Odd[] = [
     heard: /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 502 .*it was closed\n$/s,
   },
   {
+    title: "hints without end are an end",
+    says: ["HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_001)],
+    code: 103,
+    heard:
+      /^(HTTP\/1\.1 103 Early Hints\r\n\r\n){32}HTTP\/1\.1 502 .*: too many answers .* \(1xx\)\n$/s,
+  },
+  {
     title: "205 is empty, and says so",
     says: ["HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n"],
     code: 205,

@@ -31,6 +31,7 @@ export const PROBLEMS = {
   form: bad('the target must be a path, an http URL, or "*" with OPTIONS'),
   expectation: { code: 417, detail: 'the expectation must be "100-continue"' },
   connect: { code: 405, detail: "this is not a proxy: CONNECT is not allowed" },
+  informations: bad("too many answers ahead of the answer (1xx)"),
   uninvited: bad("a change of protocol that nobody has asked for"),
   chunkSize: bad("the size of a chunk must be hexadecimal digits alone"),
   chunkEnd: bad("a chunk must end in CR LF"),

@@ -273,7 +273,8 @@ export class Channel implements Attendant, Carrier, Sink, H1Answer {
     if (code < 200) {
       this.#informations += 1;
       if (this.#informations <= LIMITS.informationsMax) this.#journey?.informed(this);
-      return rest;
+      const isFlood = this.#informations > LIMITS.informationsReadMax;
+      return isFlood ? this.#bad(PROBLEMS.informations) : rest;
     }
     this.#isAnswered = true;
     this.#isKept = facts.stays(head.minor);

@@ -118,6 +118,13 @@ const UNFIT: readonly { title: string; says: (id: number) => Buffer; cuts?: bool
     title: "a head ahead of the answer that is its end",
     says: (id) => frame(Code.HEADERS, 5, id, block([":status", "103"])),
   },
+  {
+    title: "a thousand heads ahead of the answer, and one more",
+    says: (id) => {
+      const hint = frame(Code.HEADERS, 4, id, block([":status", "103"]));
+      return Buffer.concat(Array.from({ length: 1_001 }, () => hint));
+    },
+  },
   { title: "a promise", says: (id) => frame(Code.PUSH_PROMISE, 4, id, uint32(2)) },
   { title: "a head of nobody's stream", says: () => frame(Code.HEADERS, 5, 9_999, OK) },
   {

@@ -1,6 +1,6 @@
 import { Facts } from "../../base/h1/facts.ts";
 import { Head } from "../../base/h1/head.ts";
-import type { Problem } from "../../base/h1/problem.ts";
+import { PROBLEMS, type Problem } from "../../base/h1/problem.ts";
 import { nodeHttp } from "../../base/node_http.ts";
 import type { Endpoint } from "../backend.ts";
 import type { Carrier, Journey, Outcome, Outgoing } from "../caller.ts";
@@ -143,7 +143,9 @@ export class StreamCarrier implements Carrier, SessionUser {
     if (!isFinal) {
       this.#informations += 1;
       const isKept = code !== 100 && this.#informations <= LIMITS.informationsMax;
-      if (isKept)
+      if (this.#informations > LIMITS.informationsReadMax)
+        this.#refuse(PROBLEMS.informations.detail);
+      else if (isKept)
         this.#journey.informed(new AnswerOfStream(this.#method, code, head.fields, false));
       return;
     }
