@@ -212,6 +212,8 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   secret: "Files from a Secret: one for each key.",
   secretKeyRef: "Takes the value of one key of a Secret.",
   secretName: "The name of the Secret.",
+  "spec.tls": "The certificate to serve; without it, one is asked for or signed by the server.",
+  "tls.secretName": "A Secret of type kubernetes.io/tls of the same namespace, for the domain.",
   secretRef: "Takes all keys of a Secret as variables.",
   securityContext: "What the container may do on its machine.",
   selfLink: "Not set any more.",
