@@ -34,6 +34,21 @@ export function hasVariable(pid: number, variable: string): boolean {
   }
 }
 
+/** As whom it acts, by number; nothing when it is gone, or where that cannot be known. */
+export function ownerOf(pid: number): number | undefined {
+  try {
+    if (process.platform !== "linux") return numberIn(/(\d+)/, ps(pid, "uid="));
+    return numberIn(/^Uid:\s+\d+\s+(\d+)/m, readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function numberIn(pattern: RegExp, text: string): number | undefined {
+  const [, digits] = pattern.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** Sends a signal to the process and its group, when it leads one. Being gone is no failure. */
 export function signal(id: ProcessId, name: Signal): void {
   if (!isRunning(id)) return;

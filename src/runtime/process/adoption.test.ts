@@ -86,6 +86,30 @@ test("what our own parent left open in us is not open in instances", async () =>
   );
 });
 
+const asRoot = { skip: process.getuid?.() === 0 ? false : "only root runs something as root" };
+
+test("what an earlier server ran as root against orders runs on, and is told", asRoot, async () => {
+  await using bed = await ProcessBed.make(TOOLS);
+  const readiness = { exec: { command: ["true"] } };
+  const { instance, killAll } = await controlled(bed, specOf(bed.app, { readiness }));
+  await killAll();
+  changeRecord(bed, ({ spec, run, ...rest }) => {
+    assert(run !== undefined);
+    const orders = { ...spec, security: { isNeverRoot: true } };
+    return { ...rest, spec: orders, run: { ...run, phase: "starting" } };
+  });
+  for (const _ of ["the first time", "and again"]) {
+    await using runtime = await bed.open();
+    const { pid, restarts, caveats } = await untilReady(runtime, NAME);
+    assert.deepEqual([pid, restarts, caveats.length], [instance.pid, 0, 1]);
+    assert.match(caveats[0] ?? "", /^it runs as root, and must not .* Its next start is refused/);
+  }
+  await using runtime = await bed.open();
+  process.kill(instance.pid ?? 0, "SIGKILL");
+  const ended = await until(runtime, NAME, ({ lastExit }) => lastExit?.reason === "NotStarted");
+  assert.match(ended.lastExit?.output ?? "", /runAsNonRoot/);
+});
+
 test("a process that was started just before its record could be written is found", async () => {
   await using bed = await ProcessBed.make(TOOLS);
   const { instance, killAll } = await controlled(bed, specOf(bed.app));

@@ -7,7 +7,7 @@ import type { Chance } from "../../base/chance.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { LogLine } from "../../base/log_line.ts";
-import { type ProcessId, processOf } from "../../base/process.ts";
+import { isRunning, ownerOf, type ProcessId, processOf } from "../../base/process.ts";
 import type { Seal } from "../../base/seal.ts";
 import type { Digest, ImageStore } from "../../oci/oci.ts";
 import { type InstanceLogOptions, Keepers } from "../keepers.ts";
@@ -36,6 +36,7 @@ import { LaidOutImages } from "./laid_out.ts";
 import { Ports } from "./ports.ts";
 import { processes, processesWith, RecentProcesses } from "./process_table.ts";
 import { adoptRun, beginRun, forgetRun, type ProcessRun, type Shared } from "./run.ts";
+import { adoptedCaveats } from "./security.ts";
 import { Spools } from "./spools.ts";
 
 export interface ProcessRuntimeOptions {
@@ -264,7 +265,12 @@ export class ProcessRuntime implements OwnRuntime {
       await forgetRun(shared, { spec, run });
       return undefined;
     }
-    const found = { ...run, process: leader };
+    const isRoot = isRunning(leader) && ownerOf(leader.pid) === 0;
+    const told = adoptedCaveats(spec.security, isRoot);
+    for (const caveat of told)
+      shared.log.warn({ instance: spec.name, caveat }, "An instance was taken on as it is");
+    const caveats = [...new Set([...run.caveats, ...told])];
+    const found = { ...run, process: leader, caveats };
     note(found);
     return adoptRun(shared, { spec, run: found }, leader);
   }

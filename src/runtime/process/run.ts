@@ -99,9 +99,11 @@ export function adoptRun(shared: Shared, { spec, run }: Aged, leader: ProcessId)
   const port = shared.ports.adopt(run.port);
   const { toolPath } = shared;
   const scratch = shared.records.scratchOf(spec.name);
+  // What is begun beside it is as it is, also where it could not be begun like that any more.
+  const { security: _, ...rest } = spec;
   const plan = async () => {
     const image = await shared.images.get(spec.image);
-    return planOf(spec, image, { port: run.port, token, scratch, toolPath });
+    return planOf(rest, image, { port: run.port, token, scratch, toolPath });
   };
   const aim = { spec, port, cgroup, plan };
   return runOf(shared, { ...aim, life, output });

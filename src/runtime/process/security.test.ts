@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NotStarted } from "../not_started.ts";
 import type { Security } from "../runtime.ts";
-import { securityCaveats } from "./security.ts";
+import { adoptedCaveats, securityCaveats } from "./security.ts";
 
 const CASES: readonly { readonly asked?: Security; readonly isRoot: boolean; says: string }[] = [
   { isRoot: true, says: "" },
@@ -30,5 +30,18 @@ test("whoever must not be root, and would be, does not start", () => {
   assert.throws(
     asking,
     (thrown) => thrown instanceof NotStarted && /runAsUser/.test(thrown.message),
+  );
+});
+
+test("of one that was begun before, only being root against orders is told", () => {
+  const never = { isNeverRoot: true };
+  const said = [
+    adoptedCaveats(never, true),
+    adoptedCaveats(never, false),
+    adoptedCaveats({}, true),
+  ];
+  assert.deepEqual(
+    said.map(({ length }) => length),
+    [1, 0, 0],
   );
 });

@@ -2,6 +2,18 @@ import { NotStarted } from "../not_started.ts";
 import type { Security } from "../runtime.ts";
 
 /**
+ * Of a process that an earlier server began, which may not have read the order: it runs on, for
+ * there is nothing that could take its place, and its owner is told before the next start fails.
+ */
+export function adoptedCaveats(security: Security = {}, isRoot: boolean): readonly string[] {
+  if (security.isNeverRoot !== true || !isRoot) return [];
+  return [
+    "it runs as root, and must not (runAsNonRoot): an earlier version of this server started it. " +
+      "Its next start is refused: deploy it with a runAsUser, or leave runAsNonRoot out",
+  ];
+}
+
+/**
  * What a plain process cannot have of a securityContext, a sentence each. Throws `NotStarted` where
  * it would be root and must not: that is an order, and the others make it safer beside it.
  */
