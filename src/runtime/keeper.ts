@@ -152,6 +152,7 @@ export class Keeper<R extends RunRecord> {
     try {
       await this.#takeUp(hasLooked);
       while (!signal.aborted) {
+        await this.#untilPossible();
         await this.#untilGood();
         const run = await this.#begin();
         if (run === undefined) await this.#wait();
@@ -193,6 +194,22 @@ export class Keeper<R extends RunRecord> {
     if (run === undefined || run.phase === "over") return undefined;
     const note = (found: R) => this.#note({ run: found });
     return await this.#options.driver.adopt({ spec, run, note, signal });
+  }
+
+  /** Waits for what all runs need. To be without it is not this instance's failure. */
+  async #untilPossible(): Promise<void> {
+    const { driver, clock, chance, log } = this.#options;
+    const { signal } = this.#over;
+    for (let tries = 0; driver.whyNotNow !== undefined; tries += 1) {
+      const output = await unlessAborted(signal, driver.whyNotNow());
+      if (output === undefined) return;
+      const lastExit = { reason: "NotStarted", output, at: clock.timestamp() } as const;
+      const { name: instance } = this.#record.spec;
+      if (tries === 0) log.warn({ instance, output }, "An instance waits to be started");
+      if (this.#record.lastExit?.output !== output) this.#note({ lastExit });
+      this.#show("waiting", `${toldOf(lastExit)}; it is started when that is over`);
+      await clock.sleep(delayMs(LOOK_AGAIN, tries, chance), { signal });
+    }
   }
 
   /** Waits for whoever fills its volumes, who may be late with what is good for a while only. */

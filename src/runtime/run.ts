@@ -67,6 +67,8 @@ export interface Known<R extends RunRecord> {
 
 /** How one runtime begins runs, and finds them again. What they have on record is its own. */
 export interface Driver<R extends RunRecord> {
+  /** Why no run can be begun for now, of whatever instance. Absent where there is nothing such. */
+  whyNotNow?(): Promise<string | undefined>;
   /** Throws when it cannot be begun. */
   begin(beginning: Beginning<R>): Promise<Run>;
   /**

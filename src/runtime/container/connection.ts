@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Value } from "../../base/schema.ts";
 import { NotStarted } from "../not_started.ts";
 import type { EngineAddress, UnusableAddress } from "./address.ts";
+import { Departure } from "./departure.ts";
 import { Engine, EngineError, isStatus } from "./engine.ts";
 import { INFO, NETWORK, VERSION } from "./engine_schema.ts";
 import type { EnginePlatform } from "./fitness.ts";
@@ -20,6 +21,8 @@ export interface Connection {
   readonly isDirect: boolean;
   /** Its users have other numbers outside of its containers. */
   readonly isMapped: boolean;
+  /** Whether it is about to end. */
+  readonly departure: Departure;
 }
 
 export interface ConnectionsOptions {
@@ -87,6 +90,17 @@ export class Connections implements AsyncDisposable {
     }
   }
 
+  /** Why nothing should be begun for now: there is no engine, or it is about to end. */
+  async whyNotNow(): Promise<string | undefined> {
+    try {
+      const { engine, departure } = await this.live();
+      return (await departure.isNear(engine)) ? DEPARTS : undefined;
+    } catch (thrown) {
+      if (thrown instanceof NoEngine || thrown instanceof EngineError) return thrown.message;
+      throw thrown;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const connection = await this.#connecting?.catch(() => undefined);
     await connection?.engine[Symbol.asyncDispose]();
@@ -105,7 +119,8 @@ export class Connections implements AsyncDisposable {
       const engine = new Engine({ address, clock });
       try {
         await engine.ping();
-        const connection = await connectionOf(engine, isPublished);
+        const departure = new Departure(clock);
+        const connection = { ...(await connectionOf(engine, isPublished)), departure };
         await welcome(connection);
         return connection;
       } catch (thrown) {
@@ -119,6 +134,9 @@ export class Connections implements AsyncDisposable {
   }
 }
 
+const DEPARTS =
+  "the container engine has told all of its containers to end, and seems to be ending itself";
+
 const OFF = "containers are switched off on this server: start it without --containers off";
 
 /** Those that are not even there are named together. */
@@ -131,7 +149,7 @@ function noEngine(failures: readonly string[], absent: readonly string[]): strin
   );
 }
 
-async function connectionOf(engine: Engine, isPublished: boolean): Promise<Connection> {
+async function connectionOf(engine: Engine, isPublished: boolean) {
   const [version, info] = await Promise.all([
     engine.get("/version", VERSION, { limitMs: LIMIT_MS }),
     engine.get("/info", INFO, { limitMs: LIMIT_MS }),

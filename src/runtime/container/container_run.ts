@@ -32,6 +32,8 @@ export class ContainerRun implements Run {
   readonly #pump: LogPump;
   readonly #closed = new AbortController();
   #isOver = false;
+  /** We have told it to end. */
+  #isEnding = false;
   /** Freezing and thawing take their time, and are done in the order of asking. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -91,6 +93,7 @@ export class ContainerRun implements Run {
     const { images } = this.#shared;
     const { spec } = this.#options;
     if (this.#isOver) return;
+    this.#isEnding = true;
     // It may be frozen, and then hears nothing.
     this.thaw();
     await this.#turn;
@@ -193,8 +196,12 @@ export class ContainerRun implements Run {
       try {
         const path = `/containers/${this.#id}/wait`;
         const call = { signal, limitMs: 0 };
-        const waited = await this.#ask((engine) => engine.post(path, WAITED, call));
-        return over({ code: waited.StatusCode });
+        const { StatusCode: code } = await this.#shared.connections.use(async (connection) => {
+          const waited = await connection.engine.post(path, WAITED, call);
+          if (!this.#isEnding) connection.departure.noteEnd(this.#id);
+          return waited;
+        });
+        return over({ code });
       } catch (thrown) {
         if (isStatus(thrown, 404)) return over({});
         await clock.sleep(AGAIN_MS, { signal }).catch(() => {});

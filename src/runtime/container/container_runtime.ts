@@ -220,6 +220,7 @@ export class ContainerRuntime implements OwnRuntime {
 
   #driver(): Driver<ContainerRecord> {
     return {
+      whyNotNow: () => this.#open().connections.whyNotNow(),
       begin: (beginning) => beginRun(this.#open(), beginning),
       adopt: (known) => adoptRun(this.#open(), known),
       placeOf: ({ id, address }) =>

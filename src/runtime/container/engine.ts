@@ -82,6 +82,11 @@ export class Engine implements AsyncDisposable {
     return await this.#read(schema, await this.#ask("POST", path, call), path);
   }
 
+  /** Asks for something that is not one value. */
+  async text(path: string, call: Call = {}): Promise<string> {
+    return await (await this.#ask("GET", path, call)).text();
+  }
+
   /** Has something done, and answers with what it says. */
   async act(path: string, call: Call = {}): Promise<string> {
     return await (await this.#ask("POST", path, call)).text();

@@ -52,6 +52,11 @@ export const BINDINGS = t.Array(binding);
 
 export const CONTAINERS = t.Array(t.Object({ Id: t.String(), Names: texts }));
 
+/** One of its events, of which we ask for those of a container that was sent a signal. */
+export const KILLED = t.Object({
+  Actor: t.Optional(t.Object({ ID: text, Attributes: t.Optional(t.Object({ signal: text })) })),
+});
+
 export const WAITED = t.Object({ StatusCode: t.Integer() });
 
 export const STATS = t.Object({
