@@ -28,6 +28,8 @@ const LONG = [
     "test/docs/readme.test.ts",
     "test/whole/failures.test.ts",
   ],
+  // They keep all processors busy.
+  ...["test/whole/busy.test.ts", "src/runtime/process/balance.test.ts"],
   ...["test/store/linear/run.test.ts", "test/store/crash.test.ts", "test/store/power_cut.test.ts"],
   ...["test/store/random.test.ts", "test/server/fuzz.test.ts", "src/trial/trial.test.ts"],
   ...["src/gateway/h2/frames.test.ts", "src/gateway/h2/differ.test.ts"],

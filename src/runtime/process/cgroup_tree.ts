@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { isCode, textOf } from "../system_error.ts";
 import { processes } from "./process_table.ts";
@@ -14,6 +15,8 @@ export interface CgroupPlace {
 /** A place for cgroups of ours; without controllers there is none, and maybe a reason why. */
 export interface CgroupBase extends CgroupPlace {
   readonly refusal?: string;
+  /** The server's own beside it, where that is only there for its weight. */
+  readonly serverPath?: string;
 }
 
 const WANTED_V1 = ["cpu", "cpuacct", "memory", "pids", "freezer"];
@@ -21,6 +24,12 @@ const WANTED_V2 = ["cpu", "memory", "pids"];
 
 /** Where the server itself goes, as a cgroup of version 2 has processes or children, not both. */
 const SERVER_LEAF = "varve-server";
+
+/** What a cgroup weighs for each processor, and the most that one can weigh. */
+const WEIGHTS = {
+  1: { file: "cpu.shares", each: 1024, most: 262_144 },
+  2: { file: "cpu.weight", each: 100, most: 10_000 },
+} as const;
 
 /** The cgroups this process is in, in each hierarchy that has a controller of use to us. */
 export function ownCgroups(): readonly CgroupPlace[] {
@@ -68,19 +77,69 @@ function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
 }
 
+interface BaseOptions {
+  /** Whether `parent` is what this process is in. */
+  readonly isOwn: boolean;
+}
+
 /** Makes the place `name` below `parent`, where cgroups of instances can be made. */
-export function makeBase(parent: CgroupPlace, name: string): CgroupBase {
-  const isLeaf = parent.version === 2 && basename(parent.path) === SERVER_LEAF;
-  const above = isLeaf ? dirname(parent.path) : parent.path;
+export function makeBase(parent: CgroupPlace, name: string, { isOwn }: BaseOptions): CgroupBase {
+  const above = isLeaf(parent.path) ? dirname(parent.path) : parent.path;
   const base = { path: join(above, name), version: parent.version };
   try {
-    if (parent.version === 2) return makeV2({ ...parent, path: above }, base.path);
+    if (parent.version === 2) {
+      const made = makeV2({ ...parent, path: above }, base.path);
+      const serverPath = join(above, SERVER_LEAF);
+      if (isOwn && made.controllers.includes("cpu")) balance(parent.path, { ...base, serverPath });
+      return made;
+    }
     mkdirSync(base.path, { recursive: true });
-    if (parent.controllers.includes("memory")) countChildren(base.path);
-    return { ...base, controllers: parent.controllers };
+    const { controllers } = parent;
+    if (controllers.includes("memory")) countChildren(base.path);
+    if (!controllers.includes("cpu")) return { ...base, controllers };
+    const serverPath = `${base.path}.${SERVER_LEAF}`;
+    balance(parent.path, { ...base, serverPath });
+    return { ...base, controllers, serverPath };
   } catch (thrown) {
     if (!isCode(thrown, "EACCES", "EPERM", "EROFS", "ENOENT")) throw thrown;
     return { ...base, controllers: [], refusal: `no cgroup can be made: ${textOf(thrown)}` };
+  }
+}
+
+function isLeaf(path: string): boolean {
+  const name = basename(path);
+  return name === SERVER_LEAF || name.endsWith(`.${SERVER_LEAF}`);
+}
+
+type Scales = Required<Pick<CgroupBase, "path" | "version" | "serverPath">>;
+
+/**
+ * Has this server on one side and its instances on the other, each as heavy as all processors. If
+ * not, all instances weigh as much as one thread; and if only those weighed more, they would leave
+ * next to nothing for the server. Where it cannot be done nobody misses it: it is no promise.
+ */
+function balance(own: string, { path, version, serverPath }: Scales): void {
+  const { file, each, most } = WEIGHTS[version];
+  const weight = String(Math.min(most, each * availableParallelism()));
+  try {
+    mkdirSync(serverPath, { recursive: true });
+    writeFileSync(join(serverPath, file), weight);
+    if (own !== serverPath) move(ownProcesses(own), serverPath);
+    writeFileSync(join(path, file), weight);
+  } catch (thrown) {
+    if (!isCode(thrown, "EACCES", "EPERM", "EROFS", "ENOENT", "EINVAL", "EBUSY")) throw thrown;
+  }
+}
+
+/** Has this process leave the cgroup that it had for its weight, which goes with the last one. */
+export function leaveServerPath(serverPath: string): void {
+  try {
+    const own = readFileSync(join(serverPath, "cgroup.procs"), "utf8").split("\n");
+    if (own.includes(String(process.pid))) move([process.pid], dirname(serverPath));
+    rmdirSync(serverPath);
+  } catch (thrown) {
+    if (!isCode(thrown, "ENOENT", "ENODEV", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"))
+      throw thrown;
   }
 }
 

@@ -4,7 +4,13 @@ import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../runtime.ts";
 import { isCode, textOf } from "../system_error.ts";
 import { Cgroup } from "./cgroup.ts";
-import { type CgroupBase, type CgroupPlace, makeBase, ownCgroups } from "./cgroup_tree.ts";
+import {
+  type CgroupBase,
+  type CgroupPlace,
+  leaveServerPath,
+  makeBase,
+  ownCgroups,
+} from "./cgroup_tree.ts";
 import { killIfThere } from "./family.ts";
 
 export interface CgroupsOptions {
@@ -44,7 +50,8 @@ export class Cgroups {
     const { name, root } = this.#options;
     const parents: readonly CgroupPlace[] =
       root === undefined ? ownCgroups() : [{ path: root, version: 2, controllers: [] }];
-    this.#bases = parents.map((parent) => makeBase(parent, name));
+    const isOwn = root === undefined;
+    this.#bases = parents.map((parent) => makeBase(parent, name, { isOwn }));
   }
 
   /** A new cgroup. Its name must not have been used before. */
@@ -83,7 +90,8 @@ export class Cgroups {
 
   /** Removes the places for our cgroups, unless one is left. */
   removeBases(): void {
-    for (const { path } of this.#bases) {
+    for (const { path, serverPath } of this.#bases) {
+      if (serverPath !== undefined) leaveServerPath(serverPath);
       try {
         rmdirSync(path);
       } catch (thrown) {
