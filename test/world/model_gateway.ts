@@ -23,6 +23,8 @@ export class ModelGateway implements Gateway {
   isStartedLate: (backend: string) => boolean = () => false;
   /** Set, it refuses all changes, as when a worker does not confirm them. */
   isDown = false;
+  /** Called before a backend is put; may do something in between. */
+  onPut: (backend: BackendSpec) => Promise<void> = async () => {};
   readonly #clock: Clock;
   #specs = new Specs();
   readonly #listeners = new Set<(backend: string) => void>();
@@ -52,6 +54,7 @@ export class ModelGateway implements Gateway {
 
   async putBackend(backend: BackendSpec): Promise<void> {
     this.#check();
+    await this.onPut(backend);
     if (backend.endpoints.length === 0 && this.saysItServes(backend.id)) {
       this.faults.push(`${backend.id} lost its last instance while it said that it serves`);
     }

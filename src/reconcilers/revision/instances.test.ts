@@ -281,6 +281,20 @@ test("a Pod deleted while its instance is being started leaves no instance behin
   );
 });
 
+test("a Pod deleted while the gateway hears of it ends once it is taken out there", async () => {
+  await using world = await World.make();
+  let deleted = "";
+  world.gateway.onPut = async ({ endpoints: [endpoint] }) => {
+    if (endpoint === undefined || deleted !== "") return;
+    deleted = endpoint.name;
+    await world.client.delete(world.get(POD, deleted.replace("default/", "")));
+  };
+  await apply(world, {});
+  assert.notEqual(deleted, "");
+  assert.equal(world.runtime.get(deleted), undefined);
+  assert.equal(world.list(POD).length, 1);
+});
+
 test("what was asked for and cannot be enforced here is a warning, and no failure", async () => {
   await using world = await World.make();
   world.runtime.behave(BACKEND, { caveats: ["the memory limit is not enforced: no cgroups"] });

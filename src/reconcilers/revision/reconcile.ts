@@ -104,8 +104,14 @@ async function reconcile(
   await parts.gateway.putBackend(backendFor(revision, { ready, frozen, why }));
   const coldStart = coldStartOf(revision, { planned, serving: ready }, parts);
   freezeIdle(revision, scaled.instances, parts);
-  const going = parts.pods.controlledBy(revision).filter(isGoing);
-  const endMs = endInstances(revision, going.map(nameOf), parts);
+  // Who was told to go since we looked is in the gateway's table yet: the next look is for those.
+  const kept = new Set(scaled.instances.map(({ spec }) => spec.name));
+  const going = parts.pods.controlledBy(revision).filter(isGoing).map(nameOf);
+  const endMs = endInstances(
+    revision,
+    going.filter((name) => !kept.has(name)),
+    parts,
+  );
   const renewMs = renewTokens(revision, parts);
   const waits = [leftMs ?? 0, scaled.againAfterMs ?? 0, endMs, renewMs].filter((ms) => ms > 0);
   const requeueAfterMs = waits.length === 0 ? 0 : Math.min(...waits);
