@@ -60,6 +60,26 @@ test("hosts of a policy have certificates, and are for HTTPS alone like the othe
   assert.equal(told(world.get(ROUTE, "shop"))["Ready"], "True");
 });
 
+test("a domain of a Service that is local to the cluster is secured, the Service is not", async () => {
+  const tls = new ModelTls();
+  await using world = await World.make(countingChance(), { tls });
+  const labels = { "networking.knative.dev/visibility": "cluster-local" };
+  await world.client.create(serviceOf("shop", { metadata: { labels } }));
+  await map(world, "good.example.com");
+  await world.settle();
+  const urls = [world.get(ROUTE, "shop"), world.get(DOMAIN_MAPPING, "good.example.com")];
+  assert.deepEqual(
+    urls.map((it) => [it.status?.url, told(it)["Ready"]]),
+    [
+      ["http://shop.default.svc.cluster.local:8080", "True"],
+      ["https://good.example.com:8443", "True"],
+    ],
+  );
+  const spec = world.gateway.routes.get("default/shop");
+  const secure = spec?.hosts.filter(({ https }) => https !== undefined).map(({ host }) => host);
+  assert.deepEqual(secure, ["good.example.com"]);
+});
+
 async function map(world: World, name: string): Promise<void> {
   const { apiVersion, kind } = DOMAIN_MAPPING;
   const ref = { apiVersion: "serving.knative.dev/v1", kind: "Service", name: "shop" };
