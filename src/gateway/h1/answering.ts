@@ -69,9 +69,10 @@ export class Answering {
     this.#text += informationText(head, facts);
   }
 
-  /** The connection speaks another protocol behind this. */
-  upgrade({ head, facts }: H1Answer, revision: string): void {
-    this.#text += upgradeText(head, facts, revision);
+  /** The connection speaks another protocol behind this head, which `onAnswer` may change. */
+  upgrade({ head, facts }: H1Answer, revision: string, onAnswer: OnAnswer | undefined): void {
+    const text = upgradeText(head, facts, revision);
+    this.#text += onAnswer === undefined ? text : changed(text, onAnswer);
     this.flush();
   }
 
@@ -196,4 +197,11 @@ function wayOf(answer: H1Answer, asking: Asking): Way {
   if (asking.method === "HEAD" || code === 204 || code === 304 || code === 205) return "empty";
   if (bodyBytes >= 0 && !facts.isChunked) return "length";
   return asking.minor === 1 ? "chunked" : "close";
+}
+
+/** A head without a body, as policies will have it. */
+function changed(text: string, onAnswer: OnAnswer): string {
+  const { line, headers } = partsOf(text);
+  onAnswer(101, headers)?.destroy();
+  return `${line}${CRLF}${linesOf(headers)}${CRLF}`;
 }

@@ -246,7 +246,7 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
 
   upgraded(answer: AnswerHead, revision: string, wire: Wire, first: Buffer): void {
     const exchange = this.#exchange as Exchange;
-    this.#answering.upgrade(answer as H1Answer, revision);
+    this.#answering.upgrade(answer as H1Answer, revision, this.#course?.onAnswer);
     this.deadlines.end();
     this.#isOver = true;
     const tunnel = new Tunnel({
