@@ -8,6 +8,8 @@ import type { Sighting } from "./sight.ts";
 export interface CensusOptions {
   readonly home: string;
   readonly log: Log;
+  /** Whether a revision is still there: what was counted of others is forgotten. */
+  readonly isKnown: (backend: string) => boolean;
 }
 
 /**
@@ -50,9 +52,9 @@ export class Census {
     }
   }
 
-  /** `isKnown` says whether a revision is still there: the others are forgotten. */
-  families(isKnown: (backend: string) => boolean): readonly Family[] {
-    return this.#sightings.families(isKnown);
+  get families(): readonly Family[] {
+    this.#sightings.forget(this.#options.isKnown);
+    return this.#sightings.families;
   }
 
   #load(): void {
@@ -65,6 +67,7 @@ export class Census {
   #retire(there: ReadonlySet<string>): boolean {
     const ended = this.#sightings.workers.filter((name) => !there.has(name));
     for (const name of ended) this.#sightings.retire(name);
+    this.#sightings.forget(this.#options.isKnown);
     return ended.length > 0;
   }
 }

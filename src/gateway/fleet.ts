@@ -90,7 +90,8 @@ export class Fleet implements Gateway, AsyncDisposable {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    this.#census = new Census(options);
+    const isKnown = (id: string) => !this.#isSettled || this.#specs.hasBackend(id);
+    this.#census = new Census({ ...options, isKnown });
     const { clock, chance } = options;
     this.#version = { epoch: chance.uuid(), number: 0 };
     this.#confirmations = new Confirmations({
@@ -205,7 +206,7 @@ export class Fleet implements Gateway, AsyncDisposable {
   /** What the workers count, and those before them have, summed, as metrics. */
   async metrics(): Promise<readonly Family[]> {
     await this.#census.take(this.#crew.members, ASK_MS);
-    return this.#census.families((id) => !this.#isSettled || this.#specs.hasBackend(id));
+    return this.#census.families;
   }
 
   /** Where a request would go now, by the word of the workers. Throws when none answers. */

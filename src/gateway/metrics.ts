@@ -50,10 +50,13 @@ export class Sightings {
   }
 
   /** `isKnown` says whether a revision is still there: the others are forgotten. */
-  families(isKnown: (backend: string) => boolean): readonly Family[] {
+  forget(isKnown: (backend: string) => boolean): void {
     for (const ids of [this.#gone, this.#own]) {
       for (const id of ids.keys()) if (!isKnown(id)) ids.delete(id);
     }
+  }
+
+  get families(): readonly Family[] {
     const sums = this.#sums();
     return [...backendFamilies([...sums.values()]), ...this.#workerFamilies()];
   }
