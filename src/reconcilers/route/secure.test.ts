@@ -60,7 +60,7 @@ test("hosts of a policy have certificates, and are for HTTPS alone like the othe
   assert.equal(told(world.get(ROUTE, "shop"))["Ready"], "True");
 });
 
-test("a domain of a Service that is local to the cluster is secured, the Service is not", async () => {
+test("a domain of a Service that is local to the cluster is secured, its name is not", async () => {
   const tls = new ModelTls();
   await using world = await World.make(countingChance(), { tls });
   const labels = { "networking.knative.dev/visibility": "cluster-local" };
