@@ -119,7 +119,7 @@ const ROWS = {
   ],
   h2ResetsMax: [200, count, "streams that a client may take back at once"],
   h2ResetsPerSecond: [50, count, "streams that a client may take back in a second, beyond those"],
-  h2PingsMax: [100, count, "PINGs of a client at once"],
+  h2PingsMax: [100, count, "PINGs of a client at once, beyond one for what it was sent"],
   h2PingsPerSecond: [10, count, "PINGs of a client in a second, beyond those"],
   h2SettingsMax: [50, count, "SETTINGS of a client at once"],
   h2SettingsPerSecond: [5, count, "SETTINGS of a client in a second, beyond those"],

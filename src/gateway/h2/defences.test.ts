@@ -80,6 +80,19 @@ for (const { title, attack, one } of FLOODS) {
   });
 }
 
+test("a client may answer each answer with a PING, as gRPC does to measure its way", async () => {
+  using client = new RawPeer(address);
+  const before = plane.table.counts.h2Pings;
+  const rounds = LIMITS.h2PingsMax * 3;
+  const nobody = requestFields("nobody.localhost");
+  for (let at = 0; at < rounds && !client.isClosed; at += 1) {
+    client.say(request(1 + 2 * at, nobody));
+    await client.settled();
+  }
+  assert.equal(client.of(Code.PING).length, rounds);
+  assert.equal(plane.table.counts.h2Pings, before);
+});
+
 test("a flood of empty DATA ends the connection", async () => {
   using attacker = new RawPeer(address);
   const before = plane.table.counts.h2Frames;

@@ -267,7 +267,8 @@ export class Intake implements FrameSink {
     if (stream !== NO_STREAM) host.failed(Code.PROTOCOL_ERROR);
     else if (length !== 8) host.failed(Code.FRAME_SIZE_ERROR);
     else {
-      host.defences.ping();
+      // Clients of gRPC send one for what they get, to measure how far away it comes from.
+      if (!host.output.hasSaidMore) host.defences.ping();
       if ((flags & Code.ACK) === 0 && !this.isOver) host.output.pong(bytes, from);
     }
   }

@@ -29,6 +29,9 @@ export class Output implements Writer {
   #chunk: Buffer = NOTHING;
   #at = 0;
   #isDue = false;
+  /** Bytes in the chunks before this one, and up to the last answer to a PING; both modulo 2^32. */
+  #before = 0;
+  #ponged = -1;
   /** Chunks that the socket still reads from, in their order. */
   readonly #sent: Buffer[] = [];
   readonly #written = () => this.#parts.chunks.giveBack(this.#sent.shift() as Buffer);
@@ -43,6 +46,11 @@ export class Output implements Writer {
   /** More waits for a client who takes nothing than is kept for one. */
   get isOverfull(): boolean {
     return this.#socket.writableLength > LIMITS.h2SessionMegabytesMax * MEGABYTE;
+  }
+
+  /** Whether there was anything to say since the last answer to a PING. */
+  get hasSaidMore(): boolean {
+    return ((this.#before + this.#at) | 0) !== this.#ponged;
   }
 
   /**
@@ -106,6 +114,7 @@ export class Output implements Writer {
     this.#head(8, Code.PING, Code.ACK, 0);
     bytes.copy(this.#chunk, this.#at, from, from + 8);
     this.#at += 8;
+    this.#ponged = (this.#before + this.#at) | 0;
   }
 
   settings(settings: readonly (readonly [number, number])[]): void {
@@ -135,6 +144,7 @@ export class Output implements Writer {
     if (length === 0) return;
     this.#chunk = NOTHING;
     this.#at = 0;
+    this.#before = (this.#before + length) | 0;
     this.epoch += 1;
     const socket = this.#socket;
     const isFree = this.#send(chunk, length);
