@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RawClient, until } from "./rig.ts";
+import { backendOf, Instance, RawClient, routeOf, until } from "./rig.ts";
 import { fleetOfSuite } from "./suite_fleet.ts";
 
-const { address, serve } = await fleetOfSuite();
+const { address, cleanup, fleet, serve } = await fleetOfSuite();
 
 test("the head of a request does not wait for its body, nor a piece for the next", async () => {
   const seen: string[] = [];
@@ -84,6 +84,31 @@ test("who answers amid a body and closes at once is heard, though it is written 
     assert.match(client.heard, /^HTTP\/1\.1 413 .*enough\n$/s);
   }
   assert.equal(asked, 20);
+});
+
+test("a client that leaves while its request waits takes it along, body and all", async () => {
+  const seen: string[] = [];
+  const instance = cleanup.use(
+    await Instance.start("late", (req, res) => {
+      seen.push(req.url ?? "");
+      req.resume().on("end", () => res.end("whole"));
+    }),
+  );
+  await fleet.putBackend(backendOf("default/late", []));
+  await fleet.putRoute(routeOf("late.localhost", { "default/late": 100 }));
+  const put = (path: string) => {
+    const client = new RawClient(address);
+    client.say(`PUT ${path} HTTP/1.1`, "Host: late.localhost", "Content-Length: 3", "", "one");
+    return client;
+  };
+  using stays = put("/stays");
+  stays.say("GET /behind HTTP/1.1", "Host: late.localhost", "", "");
+  using leaves = put("/leaves");
+  leaves.socket.end();
+  await until("it is seen to leave", () => leaves.isClosed);
+  await fleet.putBackend(backendOf("default/late", [instance]));
+  await until("both are answered", () => stays.heard.split("whole").length === 3);
+  assert.deepEqual(seen, ["/stays", "/behind"]);
 });
 
 test("a body for a host that nobody has is let go by, and the connection is usable", async () => {

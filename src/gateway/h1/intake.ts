@@ -38,6 +38,8 @@ export interface IntakeParts {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** As much is read ahead: whoever is read from is seen to leave. */
+const AHEAD_BYTES = 16 * 1024;
 
 /** Reads the requests of one connection, as far as somebody acts on them; the rest waits. */
 export class Intake implements Sink {
@@ -54,6 +56,8 @@ export class Intake implements Sink {
   #scanned = 0;
   #isTaking = false;
   #isHeld = false;
+  /** Who holds it still writes from the bytes that were read. */
+  #isLent = false;
   #isPaused = false;
   #isOver = false;
 
@@ -106,6 +110,7 @@ export class Intake implements Sink {
   /** Somebody acts again: reads what was kept, and on. */
   goOn(): void {
     this.#isHeld = false;
+    this.#isLent = false;
     if (this.#isTaking || this.#isOver) return;
     this.open();
     if (this.#kept !== undefined) this.#takeKept();
@@ -131,7 +136,9 @@ export class Intake implements Sink {
     const piece = bytes.subarray(from, to);
     const isLasting = this.#buffer?.isLasting(bytes) === true;
     const isFree = this.#reader.bodyPiece(isLasting ? piece : Buffer.from(piece));
-    if (!isFree) this.#isHeld = true;
+    if (isFree) return;
+    this.#isHeld = true;
+    this.#isLent = true;
   }
 
   /** A long body gets a buffer of its own. */
@@ -158,12 +165,19 @@ export class Intake implements Sink {
     this.#settle();
   }
 
-  /** What cannot be acted on yet is not read on, either. */
+  /** What cannot be acted on yet is not read on, either, once there is some of it. */
   #settle(): void {
     if (this.#isOver || this.#isPaused) return;
     if (!this.#isHeld && (this.#reader.isReady || this.isEmpty)) return;
+    if (!this.#isLent && this.#isLittle()) return;
     this.#isPaused = true;
     this.#socket.pause();
+  }
+
+  #isLittle(): boolean {
+    const framing = this.#framing;
+    if (framing !== undefined && isLong(this.#bodyBytes, framing.bytesRead)) return false;
+    return this.#kept !== undefined && this.#kept.length < AHEAD_BYTES;
   }
 
   /** Reads as much as can be acted on now; answers with how much that was. */
