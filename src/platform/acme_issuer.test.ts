@@ -6,8 +6,9 @@ import { test } from "node:test";
 import { ModelGateway } from "../../test/world/model_gateway.ts";
 import { World } from "../../test/world/world.ts";
 import { NAMESPACE } from "../api/namespace.ts";
-import { SECRET } from "../api/secret.ts";
+import { SECRET, type Secret } from "../api/secret.ts";
 import { makeCertificate } from "../base/certificate.ts";
+import { makeSigningKey } from "../base/jwt.ts";
 import { silentLog } from "../base/log.ts";
 import { silentRecorder } from "../control/recorder.ts";
 import { until } from "../gateway/rig.ts";
@@ -17,10 +18,13 @@ import { HostCertificates } from "./host_certificates.ts";
 import { LocalCache } from "./local_cache.ts";
 
 const HOST = "shop.example.com";
+const HEAD = { apiVersion: SECRET.apiVersion, kind: SECRET.kind };
 const ACCOUNT = { namespace: "varve-system", name: "acme-account" };
 
-/** An issuer whose authority nobody can reach. */
-async function begin() {
+const DIRECTORY = "https://127.0.0.1:1/directory";
+
+/** An issuer whose authority nobody can reach, and what is kept of the time before. */
+async function begin(kept: object = {}) {
   const stack = new AsyncDisposableStack();
   const world = stack.use(await World.make());
   const { clock, store, chance } = world.context;
@@ -34,12 +38,14 @@ async function begin() {
   const config = readConfig([], {});
   const hosts = stack.use(new HostCertificates({ ...shared, config, directory, authority }));
   const acme = {
-    ...{ url: "https://127.0.0.1:1/directory", challenge: "http-01" as const },
+    ...{ url: DIRECTORY, challenge: "http-01" as const },
     ...{ email: undefined, caPath: undefined },
   };
   const { client } = world;
   const { apiVersion, kind } = NAMESPACE;
   await client.create({ apiVersion, kind, metadata: { name: ACCOUNT.namespace } });
+  const stringData = { key: makeSigningKey(), directory: DIRECTORY, backoff: JSON.stringify(kept) };
+  await client.create<Secret>({ ...HEAD, metadata: ACCOUNT, stringData });
   const issuer = stack.use(new AcmeIssuer({ ...shared, acme, hosts, client }));
   hosts.issuer = issuer;
   await hosts.start();
@@ -78,6 +84,18 @@ test("a host that nobody has any more is not asked for again, and is forgotten",
   await hosts.cover([], { route, isPublic: true });
   await pass(140);
   await failed(undefined);
+});
+
+test("who asks how a host stands before its Route is there changes nothing about it", async () => {
+  const before = { [HOST]: { failures: 3, notBeforeMs: 0, why: "refused" } };
+  const { pass, hosts, failed, stack } = await begin(before);
+  await using _all = stack;
+  const options = { route: { namespace: "default", name: "shop" }, isPublic: true };
+  assert.equal(hosts.stateOf(HOST, options).is, "failed");
+  await pass(70);
+  await failed(3);
+  await hosts.cover([HOST], options);
+  await failed(4);
 });
 
 test("a host that moves to another Route is asked for on behalf of that", async () => {

@@ -100,8 +100,11 @@ export class AcmeIssuer implements Issuer {
     const isKnown = known !== undefined && pathOf(known.route) === pathOf(route);
     const before = known ?? this.#kept[host] ?? { failures: 0, notBeforeMs: 0, why: undefined };
     const wish = isKnown ? known : { ...before, host, route: { namespace, name } };
-    this.#wishes.set(host, wish);
-    if (!isKnown) void this.#work();
+    // Who only asks how it stands may come before the Route, as after a restart.
+    if (!isKnown && hosts.isCovered(host, route)) {
+      this.#wishes.set(host, wish);
+      void this.#work();
+    }
     const { hostname } = new URL(acme.url);
     if (wish.why === undefined) {
       return { is: "pending", message: `${hostname} is asked for a certificate for "${host}".` };
