@@ -15,6 +15,8 @@ import { hashOf } from "./sticky.ts";
 export interface CompileParts {
   readonly orders: Orders;
   readonly backend: (id: string) => Backend | undefined;
+  /** A turn below this number to begin with. */
+  readonly first: (turns: number) => number;
 }
 
 /** Turns what control says of one route into what the hot side reads. */
@@ -28,7 +30,9 @@ export class Compiler {
   draw(split: readonly ShareSpec[]): Draw {
     const shares = split.filter(({ percent }) => percent > 0);
     const order = this.#parts.orders.of(shares.map(({ percent }) => perMille(percent)));
-    return { backends: shares.map(({ backend }) => this.#known(backend)), order, turn: 0 };
+    const backends = shares.map(({ backend }) => this.#known(backend));
+    // If all workers, and every change, began at the same turn, the first share would have more.
+    return { backends, order, turn: this.#parts.first(order.length) };
   }
 
   steering(route: string, spec: SteeringSpec): Steering {
@@ -42,7 +46,8 @@ export class Compiler {
       }),
       sticky: sticky && this.#sticky(route, sticky),
       mirrors: mirrors?.map(({ backend, percent }) => {
-        return { backend: this.#known(backend), perMille: perMille(percent), due: 0 };
+        const due = this.#parts.first(1000);
+        return { backend: this.#known(backend), perMille: perMille(percent), due };
       }),
     };
   }

@@ -59,6 +59,33 @@ test("a host that moves to another route keeps its place in the split", () => {
   assert.deepEqual(table.rules.names(), ["b.localhost"]);
 });
 
+test("a rule's first share has no more than its own, however often there are changes", () => {
+  const { table } = newTable();
+  const [one, other] = [ID, "default/other"];
+  for (const id of [one, other]) table.putBackend({ ...backendOf({}), id });
+  const split = [one, other].map((backend) => ({ backend, percent: 50 }));
+  const rules = [{ name: "all", match: { path: "/" }, split }];
+  const drawn = Array.from({ length: 200 }, () => {
+    table.putRoute({ ...routeTo(HOST), steering: { rules } });
+    return drawnFor(table);
+  });
+  const count = drawn.filter((id) => id === one).length;
+  assert(count > 60 && count < 140, String(count));
+});
+
+function drawnFor(table: Table): string | undefined {
+  let drawn: string | undefined;
+  const line = { method: "GET", target: "/", host: HOST, peer: "127.0.0.1" };
+  const asked = { ...line, isTls: false, bodyBytes: 0, header: () => undefined };
+  table.rules.get(HOST)?.special?.admit(asked, {
+    go: ({ backend }) => {
+      drawn = backend.id;
+    },
+    refuse: ({ detail }) => assert.fail(detail),
+  });
+  return drawn;
+}
+
 const WRONG: readonly { readonly title: string; readonly act: (table: Table) => void }[] = [
   { title: "an unknown backend", act: (table) => table.putRoute(routeTo(HOST, "default/x")) },
   { title: "a sum other than 100", act: (table) => table.putRoute(routeTo(HOST, ID, 99)) },

@@ -99,15 +99,16 @@ export class Table {
 
   constructor(options: TableOptions) {
     this.#options = options;
+    const { clock, chance, accessLogPath: path } = options;
     this.tls = new TlsTable({
       namespaceOf: (host) => this.#rules.get(host)?.route.split("/")[0],
-      clock: options.clock,
+      clock,
     });
     this.#compiler = new Compiler({
       orders: new Orders(),
       backend: (id) => this.#backends.get(id),
+      first: (turns) => Math.floor(chance.fraction() * turns),
     });
-    const { clock, chance, accessLogPath: path } = options;
     this.witness = new Witness({ clock, chance, counts: this.counts, path });
     this.#special = {
       clock,
@@ -279,9 +280,7 @@ export class Table {
   /** The rule is the draw of what is special about it, so that both take turns together. */
   #swap(route: string, host: string, { draw, steering, guard, https }: Compiled): void {
     const known = this.#rules.own(host);
-    // Workers that all began at the same turn would all send their first requests to one share.
-    const first = Math.floor(this.#options.chance.fraction() * draw.order.length);
-    const turn = known === undefined ? first : turnIn(draw.order, known);
+    const turn = known === undefined ? draw.turn : turnIn(draw.order, known);
     const { order, backends } = draw;
     const rule = known ?? { order, turn, backends, special: undefined, route };
     Object.assign(rule, { order, turn, backends, route });
