@@ -201,7 +201,7 @@ export class Keeper<R extends RunRecord> {
     const { driver, clock, chance, log } = this.#options;
     const { signal } = this.#over;
     for (let tries = 0; driver.whyNotNow !== undefined; tries += 1) {
-      const output = await unlessAborted(signal, driver.whyNotNow());
+      const output = await unlessAborted(signal, driver.whyNotNow(this.#record.spec));
       if (output === undefined) return;
       const lastExit = { reason: "NotStarted", output, at: clock.timestamp() } as const;
       const { name: instance } = this.#record.spec;

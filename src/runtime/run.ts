@@ -67,8 +67,8 @@ export interface Known<R extends RunRecord> {
 
 /** How one runtime begins runs, and finds them again. What they have on record is its own. */
 export interface Driver<R extends RunRecord> {
-  /** Why no run can be begun for now, of whatever instance. Absent where there is nothing such. */
-  whyNotNow?(): Promise<string | undefined>;
+  /** Why no run of it can be begun for now, and of no other. Absent where there is no such time. */
+  whyNotNow?(spec: InstanceSpec): Promise<string | undefined>;
   /** Throws when it cannot be begun. */
   begin(beginning: Beginning<R>): Promise<Run>;
   /**

@@ -220,7 +220,10 @@ export class ContainerRuntime implements OwnRuntime {
 
   #driver(): Driver<ContainerRecord> {
     return {
-      whyNotNow: () => this.#open().connections.whyNotNow(),
+      whyNotNow: async ({ image }) => {
+        const why = await this.#open().connections.whyNotNow();
+        return why && `image ${image} cannot run here now: ${why}`;
+      },
       begin: (beginning) => beginRun(this.#open(), beginning),
       adopt: (known) => adoptRun(this.#open(), known),
       placeOf: ({ id, address }) =>
