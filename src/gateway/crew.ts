@@ -9,7 +9,7 @@ import { signal } from "../base/process.ts";
 import type { Address } from "./front.ts";
 import { LIMITS, type SetLimits } from "./limits.ts";
 import { Member, type MemberEvents } from "./member.ts";
-import { PROTOCOL, type WorkerHello } from "./protocol.ts";
+import { PROTOCOL, TABLE_SINCE, type WorkerHello } from "./protocol.ts";
 import { WorkerFiles, type WorkerRecord } from "./worker_files.ts";
 import { end, isThere, kill, startWorker } from "./worker_process.ts";
 
@@ -103,9 +103,8 @@ export class Crew implements AsyncDisposable {
     const met = found.filter((member) => member !== undefined);
     for (const member of met.toSorted((one, other) => one.record.slot - other.record.slot)) {
       const { hello } = member;
-      // Without a version it never served, and its port is still open to choice.
-      if (hello?.protocol !== PROTOCOL || hello.version === undefined) this.#strangers.push(member);
-      else this.#admit(member, hello);
+      if (hello !== undefined && canBeRead(hello)) this.#admit(member, hello);
+      else this.#strangers.push(member);
     }
     return [...this.#members];
   }
@@ -119,7 +118,8 @@ export class Crew implements AsyncDisposable {
       this.#port = port;
       this.#tls = tls;
     }
-    member.isRetiring = !(isPort && isBounded) || this.#staying >= workers;
+    const isOurs = hello.protocol === PROTOCOL && isPort && isBounded;
+    member.isRetiring = !isOurs || this.#staying >= workers;
     this.#members.add(member);
     member.serves({ port, ...(tls && { tlsPort: tls.port }) });
   }
@@ -290,6 +290,11 @@ export class Crew implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Without a version it never served, and its port is still open to choice. */
+function canBeRead({ protocol, version }: WorkerHello): boolean {
+  return version !== undefined && protocol >= TABLE_SINCE && protocol <= PROTOCOL;
 }
 
 /** Whether one has what is wanted, where port 0 is any. Nothing is as good as nothing. */

@@ -17,7 +17,13 @@ import type { BackendSpec, GatewaySettings, Load, RouteSpec, TlsSpec } from "./r
  * A worker opens its port after its first commit, never before: it would refuse what others serve.
  * It serves on from its last table when control is gone, and answers the next one that comes.
  */
-export const PROTOCOL = 5;
+export const PROTOCOL = 6;
+
+/**
+ * The first protocol in which tables and changes are what they are now. A worker of one since then
+ * is replaced without a gap: it is read, and hears of changes until others are in its place.
+ */
+export const TABLE_SINCE = 5;
 
 export type Change =
   | { readonly putRoute: RouteSpec }
