@@ -108,10 +108,12 @@ test("what waits is counted, and a full queue told of, by whichever worker", asy
       res.end("one");
     }),
   );
-  await fleet.putBackend(backendOf(ID, [one], { concurrency: 1 }));
+  // A place is free again a moment after its answer has come, so one alone may be awaited.
+  await fleet.putBackend(backendOf(ID, [one], { concurrency: 10 }));
   await fleet.putRoute(routeOf(HOST, { [ID]: 100 }));
   for (let count = 0; count < 10; count += 1) await ask(fleet.address, { host: HOST });
   assert.deepEqual(await countsOf(fleet, ["requests_waited_total"]), [0], "one was always free");
+  await fleet.putBackend(backendOf(ID, [one], { concurrency: 1 }));
   const slow = () => ask(fleet.address, { host: HOST, path: "/slow" });
   const asked = Array.from({ length: 3 }, slow);
   await until("it is full", async () => (await countsOf(fleet, ["requests_queued"]))[0] === 2);
