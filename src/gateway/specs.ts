@@ -18,8 +18,7 @@ interface Known {
  *
  * What was inherited from an earlier control process counts as if it were said, so that nothing
  * is lost before it is said again. But it gives way, as does a lesser claim to a host: a new route
- * may take the host from it. And
- * `dropInherited` drops what nobody has said again.
+ * may take the host from it. And `dropInherited` drops what nobody has said again.
  */
 export class Specs {
   readonly #routes = new Map<string, RouteSpec>();
