@@ -114,7 +114,8 @@ for (const { title, code, lines } of REFUSED) {
     using client = new RawClient(address);
     client.say(...lines);
     await until("it is closed", () => client.isClosed);
-    assert.match(client.heard, new RegExp(`^HTTP/1.1 ${code} .*\r\n\r\n[^\n]+\n$`, "s"));
+    const form = `^HTTP/1.1 ${code} .*\r\nDate: .+ GMT\r\n.*\r\n\r\n[^\n]+\n$`;
+    assert.match(client.heard, new RegExp(form, "s"));
     assert.equal(client.heard.match(/HTTP\/1\.1 \d/g)?.length, 1);
   });
 }
@@ -122,6 +123,7 @@ for (const { title, code, lines } of REFUSED) {
 test("an unknown host is a 404 that names it, in JSON for those who ask for that", async () => {
   const text = await ask(address, { host: "nobody.localhost:80" });
   assert.deepEqual([text.code, text.body], [404, 'no service has the host "nobody.localhost"\n']);
+  assert.ok(Date.now() - Date.parse(String(text.headers.date)) < 60_000, "it says when (RFC 9110)");
   const headers = { accept: "application/json" };
   const json = await ask(address, { host: "nobody.localhost", headers });
   assert.equal(json.headers["content-type"], "application/problem+json");

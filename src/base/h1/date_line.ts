@@ -4,19 +4,32 @@ import { type Clock, dateOf } from "../clock.ts";
 export class DateLine {
   readonly #clock: Clock;
   #second = -1;
+  #text = "";
   #line = "";
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** The line of a head, to its end. */
   get(): string {
+    this.#look();
+    return this.#line;
+  }
+
+  /** What stands in it. */
+  get text(): string {
+    this.#look();
+    return this.#text;
+  }
+
+  #look(): void {
     const now = this.#clock.now();
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
       this.#second = second;
-      this.#line = `Date: ${dateOf(now).toUTCString()}\r\n`;
+      this.#text = dateOf(now).toUTCString();
+      this.#line = `Date: ${this.#text}\r\n`;
     }
-    return this.#line;
   }
 }

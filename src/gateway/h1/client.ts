@@ -239,8 +239,9 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
     this.#isLast ||= !asking.isKeepAlive || this.#parts.isClosing() || asking.isExpecting;
     const isJson = wantsJson(asking.text);
     const isHead = asking.method === "HEAD";
-    const options = { isJson, isHead, isLast: this.#isLast, onAnswer: this.#course?.onAnswer };
-    this.#socket.write(refusalText(refusal, options));
+    const { text: date } = this.#parts.dateLine;
+    const said = { isJson, isHead, isLast: this.#isLast, date };
+    this.#socket.write(refusalText(refusal, { ...said, onAnswer: this.#course?.onAnswer }));
     this.whole();
   }
 
@@ -356,7 +357,9 @@ export class Client implements Attendant, Limited, Caller, Reader, Writer {
 
   /** It cannot be told what the client meant, so nothing that follows can be, either. */
   #reject(problem: Problem): void {
-    this.#socket.write(refusalText(problem, { isJson: false, isHead: false, isLast: true }));
+    const { text: date } = this.#parts.dateLine;
+    const said = { isJson: false, isHead: false, isLast: true, date };
+    this.#socket.write(refusalText(problem, said));
     this.#end();
   }
 

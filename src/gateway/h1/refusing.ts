@@ -10,6 +10,8 @@ export interface RefusingOptions {
   readonly isHead: boolean;
   /** The connection ends with it. */
   readonly isLast: boolean;
+  /** When it is made, as HTTP writes it. */
+  readonly date: string;
   /** Policies of the host have a say in its head as well. */
   readonly onAnswer?: OnAnswer | undefined;
 }
@@ -23,9 +25,10 @@ export function wantsJson(head: string): boolean {
 
 /** An answer of the gateway's own: a line of text, or problem details (RFC 9457). */
 export function refusalText(refusal: Refusal, options: RefusingOptions): string {
-  const { isJson, isHead, isLast, onAnswer } = options;
+  const { isJson, isHead, isLast, date, onAnswer } = options;
   const { code } = refusal;
   const { headers, body } = answerOf(refusal, isJson);
+  headers.push("Date", date);
   onAnswer?.(code, headers)?.destroy();
   if (isLast) headers.push("Connection", "close");
   const line = `HTTP/1.1 ${code} ${nodeHttp.STATUS_CODES[code] ?? ""}`;
