@@ -123,6 +123,11 @@ const ROWS = {
   h2PingsPerSecond: [10, count, "PINGs of a client in a second, beyond those"],
   h2SettingsMax: [50, count, "SETTINGS of a client at once"],
   h2SettingsPerSecond: [5, count, "SETTINGS of a client in a second, beyond those"],
+  h2IdleFramesMax: [
+    1_000,
+    count,
+    "frames of one connection that ask for nothing, such as PRIORITY, beyond 1 for 4 bytes sent",
+  ],
   h2InvalidFramesMax: [
     100,
     count,

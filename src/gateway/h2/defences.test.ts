@@ -6,7 +6,8 @@ import type { Address } from "../front.ts";
 import { LIMITS, setLimits } from "../limits.ts";
 import { backendOf, Instance, planeOfTest, routeOf, until } from "../rig.ts";
 import * as Code from "./codes.ts";
-import { frame, RawPeer, request, requestFields, widen } from "./raw_peer.ts";
+import { frame, RawPeer, request, requestFields, settings, widen } from "./raw_peer.ts";
+import { PREFACE } from "./upgrade.ts";
 import { askStream, connectTo } from "./world.ts";
 
 /** A data plane in this process, so that its counters can be seen. */
@@ -62,13 +63,17 @@ test("streams that are opened and taken back at once end the connection", async 
 const FLOODS = [
   { title: "PINGs", attack: "h2Pings", one: () => frame(6, 0, 0, Buffer.alloc(8)) },
   { title: "SETTINGS", attack: "h2Settings", one: () => frame(4, 0, 0) },
+  { title: "answers to SETTINGS", attack: "h2Frames", one: () => frame(4, Code.ACK, 0) },
+  { title: "PRIORITY", attack: "h2Frames", one: () => frame(2, 0, 1, Buffer.alloc(5)) },
+  { title: "WINDOW_UPDATE", attack: "h2Frames", one: () => widen(0, 1) },
+  { title: "frames of no known type", attack: "h2Frames", one: () => frame(0xbe, 0, 0) },
 ] as const;
 
 for (const { title, attack, one } of FLOODS) {
   test(`a flood of ${title} ends the connection`, async () => {
     using attacker = new RawPeer(address);
     const before = plane.table.counts[attack];
-    for (let at = 0; at < 400 && !attacker.isClosed; at += 1) {
+    for (let at = 0; at < 2_000 && !attacker.isClosed; at += 1) {
       attacker.say(one());
       if (at % 20 === 0) await systemClock.sleep(1);
     }
@@ -93,15 +98,38 @@ test("a client may answer each answer with a PING, as gRPC does to measure its w
   assert.equal(plane.table.counts.h2Pings, before);
 });
 
-test("a flood of empty DATA ends the connection", async () => {
-  using attacker = new RawPeer(address);
-  const before = plane.table.counts.h2Frames;
-  attacker.say(frame(1, 4, 1, HEAD));
-  for (let at = 0; at < 400 && !attacker.isClosed; at += 1) attacker.say(frame(0, 0, 1));
-  await until("it is closed", () => attacker.isClosed);
-  assert.equal(plane.table.counts.h2Frames, before + 1);
-  await stillServes();
+test("a client may take an answer by the byte, and say so each time", async () => {
+  const { h2IdleFramesMax } = LIMITS;
+  setLimits({ h2IdleFramesMax: 10 });
+  using client = new RawPeer(
+    address,
+    Buffer.concat([PREFACE, settings([Code.INITIAL_WINDOW_SIZE, 1])]),
+  );
+  client.say(request(1, requestFields(`${"x".repeat(60)}.localhost`)));
+  while (!client.isEnded(1) && !client.isClosed) {
+    const before = client.body(1).length;
+    await until("a byte comes", () => client.body(1).length > before || client.isEnded(1));
+    client.say(widen(1, 1), widen(0, 1));
+    if (client.body(1).at(-1) === 0x0a) await client.ended(1);
+  }
+  setLimits({ h2IdleFramesMax });
+  assert.match(client.body(1).toString(), /no service has the host "x+\.localhost"\n$/);
 });
+
+for (const padding of [undefined, 0, 200]) {
+  test(`a flood of empty DATA ends the connection, padded by ${padding}`, async () => {
+    using attacker = new RawPeer(address);
+    const before = plane.table.counts.h2Frames;
+    attacker.say(frame(1, 4, 1, HEAD));
+    const isPadded = padding !== undefined;
+    const pad = isPadded ? Buffer.concat([Buffer.of(padding), Buffer.alloc(padding)]) : undefined;
+    const one = frame(Code.DATA, isPadded ? Code.PADDED : 0, 1, pad);
+    for (let at = 0; at < 400 && !attacker.isClosed; at += 1) attacker.say(one);
+    await until("it is closed", () => attacker.isClosed);
+    assert.equal(plane.table.counts.h2Frames, before + 1);
+    await stillServes();
+  });
+}
 
 test("a head that goes on in CONTINUATION without end ends the connection", async () => {
   using attacker = new RawPeer(address);

@@ -4,6 +4,9 @@ import { LIMITS } from "../limits.ts";
 /** What a client of HTTP/2 can do that costs it little and us much. */
 export type Attack = "h2Resets" | "h2Pings" | "h2Settings" | "h2Frames";
 
+/** With each so many bytes that it gets, a client may widen windows once more, and needs not. */
+const BYTES_EACH = 4;
+
 export interface BudgetOptions {
   /** So many at once, and then so many a second. */
   readonly max: number;
@@ -46,7 +49,7 @@ export interface DefencesOptions {
 /** Who is told what the other side does, and loses patience. */
 export type Patience = Pick<
   Defences,
-  "ping" | "settings" | "invalidFrame" | "refusedStream" | "attacked"
+  "ping" | "settings" | "idleFrame" | "invalidFrame" | "refusedStream" | "attacked"
 >;
 
 /** What one client has done of all that, and the end of its patience: called for each of them. */
@@ -55,6 +58,7 @@ export class Defences {
   readonly #resets: Budget;
   readonly #pings: Budget;
   readonly #settings: Budget;
+  #idleFrames = 0;
   #invalidFrames = 0;
   #refusedStreams = 0;
 
@@ -78,6 +82,13 @@ export class Defences {
 
   settings(): void {
     if (!this.#settings.spend()) this.attacked("h2Settings");
+  }
+
+  /** A frame that asks for nothing. Clients send them for what they get: so many bytes by now. */
+  idleFrame(sentBytes: number): void {
+    this.#idleFrames += 1;
+    const most = LIMITS.h2IdleFramesMax + sentBytes / BYTES_EACH;
+    if (this.#idleFrames > most) this.attacked("h2Frames");
   }
 
   /** A frame that means nothing, or for which a stream has to be ended. */

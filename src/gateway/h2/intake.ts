@@ -87,9 +87,10 @@ export class Intake implements FrameSink {
     else if (type === Code.GOAWAY) this.#goAway(head, bytes, from);
     else if (type === Code.PUSH_PROMISE) this.#host.failed(Code.PROTOCOL_ERROR);
     // Of other types nothing is known, and nothing asked (4.1).
+    else this.#idle();
   }
 
-  dataBegun({ stream: id, length, flags }: FrameHead): void {
+  dataBegun({ stream: id, length }: FrameHead): void {
     const host = this.#host;
     const stream = host.streams.get(id);
     const past = stream === undefined ? host.ids.pastOf(id) : "open";
@@ -100,11 +101,9 @@ export class Intake implements FrameSink {
     if (isOutOfTurn || isNone) host.failed(Code.PROTOCOL_ERROR);
     else if (host.flow.room < 0) host.failed(Code.FLOW_CONTROL_ERROR);
     else if (stream !== undefined) {
-      const isEmpty = length === 0 && (flags & Code.END_STREAM) === 0;
       const problem = stream.takeFrame(length);
       if (problem !== Code.NO_ERROR) host.broken(stream, problem);
       else this.#target = stream;
-      if (isEmpty) host.defences.invalidFrame();
     } else if (past === "closed") this.#late(id);
   }
 
@@ -114,18 +113,25 @@ export class Intake implements FrameSink {
     else stream.take(bytes, from, to);
   }
 
-  dataEnded({ flags }: FrameHead, padding: number): void {
+  dataEnded({ flags, length }: FrameHead, padding: number): void {
     const stream = this.#target;
     this.#target = undefined;
+    const isLast = (flags & Code.END_STREAM) !== 0;
+    if (length === padding && !isLast) this.#host.defences.invalidFrame();
     if (stream === undefined || stream.isOver) this.#host.flow.consumed(padding);
     else {
       if (padding > 0) stream.takePadding(padding);
-      if ((flags & Code.END_STREAM) !== 0) stream.takeEnd([]);
+      if (isLast) stream.takeEnd([]);
     }
   }
 
   failed(code: number): void {
     this.#host.failed(code);
+  }
+
+  #idle(): void {
+    const { defences, output } = this.#host;
+    defences.idleFrame(output.bytes);
   }
 
   /** DATA for a stream that both sides have ended. */
@@ -216,6 +222,7 @@ export class Intake implements FrameSink {
       host.failed(Code.FRAME_SIZE_ERROR);
       return;
     }
+    this.#idle();
     const more = uint31At(bytes, from);
     if (id === NO_STREAM) {
       if (more === 0) host.failed(Code.PROTOCOL_ERROR);
@@ -236,7 +243,7 @@ export class Intake implements FrameSink {
     else if (stream !== undefined) host.takenBack(stream, bytes.readUInt32BE(from));
     else if (id === NO_STREAM || host.ids.pastOf(id) === "idle") {
       host.failed(Code.PROTOCOL_ERROR);
-    }
+    } else this.#idle();
   }
 
   #takeSettings({ flags, stream, length }: FrameHead, bytes: Buffer, from: number, to: number) {
@@ -245,6 +252,7 @@ export class Intake implements FrameSink {
     const isAck = (flags & Code.ACK) !== 0;
     if (stream !== NO_STREAM) host.failed(Code.PROTOCOL_ERROR);
     else if (isAck && length > 0) host.failed(Code.FRAME_SIZE_ERROR);
+    else if (isAck) this.#idle();
     if (isAck || this.isOver) return;
     this.#isGreeted = true;
     const before = settings.window;
@@ -278,7 +286,7 @@ export class Intake implements FrameSink {
     const host = this.#host;
     const stream = host.streams.get(id);
     if (id === NO_STREAM) host.failed(Code.PROTOCOL_ERROR);
-    else if (length === PRIORITY_BYTES && uint31At(bytes, from) !== id) return;
+    else if (length === PRIORITY_BYTES && uint31At(bytes, from) !== id) this.#idle();
     else {
       const code = length === PRIORITY_BYTES ? Code.PROTOCOL_ERROR : Code.FRAME_SIZE_ERROR;
       if (stream !== undefined) host.broken(stream, code);

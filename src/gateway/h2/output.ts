@@ -29,7 +29,7 @@ export class Output implements Writer {
   #chunk: Buffer = NOTHING;
   #at = 0;
   #isDue = false;
-  /** Bytes in the chunks before this one, and up to the last answer to a PING; both modulo 2^32. */
+  /** Bytes in the chunks before this one, and up to the last answer to a PING. */
   #before = 0;
   #ponged = -1;
   /** Chunks that the socket still reads from, in their order. */
@@ -50,7 +50,12 @@ export class Output implements Writer {
 
   /** Whether there was anything to say since the last answer to a PING. */
   get hasSaidMore(): boolean {
-    return ((this.#before + this.#at) | 0) !== this.#ponged;
+    return this.bytes !== this.#ponged;
+  }
+
+  /** All that was said: with the heads of frames. */
+  get bytes(): number {
+    return this.#before + this.#at;
   }
 
   /**
@@ -114,7 +119,7 @@ export class Output implements Writer {
     this.#head(8, Code.PING, Code.ACK, 0);
     bytes.copy(this.#chunk, this.#at, from, from + 8);
     this.#at += 8;
-    this.#ponged = (this.#before + this.#at) | 0;
+    this.#ponged = this.bytes;
   }
 
   settings(settings: readonly (readonly [number, number])[]): void {
@@ -144,7 +149,7 @@ export class Output implements Writer {
     if (length === 0) return;
     this.#chunk = NOTHING;
     this.#at = 0;
-    this.#before = (this.#before + length) | 0;
+    this.#before += length;
     this.epoch += 1;
     const socket = this.#socket;
     const isFree = this.#send(chunk, length);

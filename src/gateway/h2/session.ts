@@ -215,5 +215,6 @@ export class Session implements Attendant, IntakeHost {
 /** Instances are ours, and may be as lively as they like, but for what nothing can hold. */
 function patienceOf(attacked: () => void): Patience {
   const fine = () => {};
-  return { ping: fine, settings: fine, invalidFrame: fine, refusedStream: fine, attacked };
+  const lively = { ping: fine, settings: fine, idleFrame: fine };
+  return { ...lively, invalidFrame: fine, refusedStream: fine, attacked };
 }
