@@ -1,8 +1,11 @@
 import { isReason } from "../api/error.ts";
+import { LABEL } from "../api/labels.ts";
+import { REVISION } from "../api/revision.ts";
 import { SERVICE, type Service } from "../api/service.ts";
 import { didYouMean } from "./closest.ts";
 import type { Context, Server } from "./command.ts";
 import { failure } from "./failure.ts";
+import { byAge } from "./service_facts.ts";
 
 /** The service of this name. Throws `Failure`, which says what there is, when there is none. */
 export async function mustService(
@@ -16,6 +19,14 @@ export async function mustService(
   const names = items.map(({ metadata }) => metadata.name);
   const message = `There is no service "${name}" in the namespace "${namespace}"`;
   throw failure(`${message}${didYouMean(name, names)}`, ...whatThereIs(names, command));
+}
+
+/** All revisions of a service, the newest first. */
+export async function revisionsOf({ signal }: Context, server: Server, name: string) {
+  const { client, namespace } = server;
+  const labelSelector = `${LABEL.service}=${name}`;
+  const { items } = await client.list(REVISION, { namespace, labelSelector, signal });
+  return items.toSorted(byAge);
 }
 
 /** What was asked for, or nothing when there is no such thing. */

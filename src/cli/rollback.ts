@@ -5,6 +5,7 @@ import { type Asked, type Command, type Context, defined } from "./command.ts";
 import { failure } from "./failure.ts";
 import { WAITING } from "./flags.ts";
 import { generationOf, inWords, readinessOf, sharesOf } from "./service_facts.ts";
+import { isGone } from "./traffic/gone.ts";
 import { moveTraffic } from "./traffic/move_traffic.ts";
 import { type Known, LATEST, targetNamed } from "./traffic/names.ts";
 import { showTraffic } from "./traffic/show.ts";
@@ -58,9 +59,10 @@ function named(word: string, known: Known): string {
   throw failure(`Service "${known.service.metadata.name}" has no revision that is ready`);
 }
 
-/** All to one, by name; the latest stays within reach, and what has a tag keeps it. */
-function rolledBack({ service }: Known, chosen: string): readonly TrafficTarget[] {
-  const tagged = (service.spec.traffic ?? []).filter(({ tag }) => tag !== undefined);
+/** All to one, by name; the latest stays within reach, and what is there keeps its tag. */
+function rolledBack({ service, revisions }: Known, chosen: string): readonly TrafficTarget[] {
+  const said = service.spec.traffic ?? [];
+  const tagged = said.filter((it) => it.tag !== undefined && !isGone(it, revisions));
   return [
     { revisionName: chosen, latestRevision: false, percent: 100 },
     { latestRevision: true, percent: 0 },

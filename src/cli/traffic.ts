@@ -3,6 +3,7 @@ import { failure, wrongUsage } from "./failure.ts";
 import { mustService } from "./find_service.ts";
 import { WAITING } from "./flags.ts";
 import { readinessOf } from "./service_facts.ts";
+import { checkThere, isInTheWay } from "./traffic/gone.ts";
 import { moveTraffic } from "./traffic/move_traffic.ts";
 import { type Known, type Target, targetNamed } from "./traffic/names.ts";
 import { plannedTraffic, readShare, type TrafficChange } from "./traffic/plan.ts";
@@ -62,7 +63,12 @@ async function run({ args, flags }: Asked, context: Context): Promise<undefined>
     };
     const all = [...change.shares].filter(([, percent]) => percent > 0);
     checkAlive([...all.map(([target]) => target), ...change.tags.values()], known);
-    return plannedTraffic(known.service, change);
+    const { revisions } = known;
+    const planned = plannedTraffic(known.service, change).filter(
+      (it) => !isInTheWay(it, revisions),
+    );
+    checkThere(planned, { service, revisions, command: context.command });
+    return planned;
   };
   const moved = await moveTraffic(context, server, { name: service, plan, waitMs });
   if (!moved.isChanged) context.terminal.say(`${service}: unchanged`);

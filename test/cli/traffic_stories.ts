@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { REVISION } from "../../src/api/revision.ts";
 import type { Place, Story } from "./place.ts";
 
 interface Traffic {
@@ -82,6 +83,33 @@ export const TRAFFIC_STORIES: readonly Story[] = [
     },
   },
   {
+    title: "a revision that is gone is told of with the way out, and keeps nobody from going back",
+    async act(place) {
+      await deployTwice(place);
+      await place.done("traffic shop 1=10 --tag 1=old");
+      await deleteRevision(place, "shop-00001");
+      const shares = await place.run("traffic shop 2=50");
+      assert.equal(shares.code, 1);
+      const still = 'Revision "shop-00001" is gone, and "shop" sends it 50 %: no traffic of it';
+      assert(shares.err.includes(still), shares.err);
+      await place.done("traffic shop @latest=100 --untag old");
+      await place.done("traffic shop --tag 2=next");
+      await place.app("shop", "three");
+      await place.done("deploy shop");
+      await deleteRevision(place, "shop-00002");
+      await place.app("shop", "four");
+      for (const line of ["traffic shop --tag @latest=new", "deploy shop"]) {
+        const { code, err } = await place.run(line);
+        assert.equal(code, 1);
+        assert.match(err, /Revision "shop-00002" is gone, and "shop" has the tag "next" for it/);
+        assert.match(err, /Take it away: varve traffic shop --untag next -n /);
+      }
+      const back = await place.done("rollback shop 3");
+      assert.match(back.err, /tag next dropped/);
+      assert.equal(await place.answer(place.url("shop")), "three shop-00003 no x");
+    },
+  },
+  {
     title: "services, revisions and their descriptions say who serves",
     async act(place) {
       const none = await place.done("services");
@@ -141,6 +169,11 @@ async function deployTwice(place: Place): Promise<void> {
   await place.done("deploy shop");
   await place.app("shop", "two");
   await place.done("deploy shop");
+}
+
+/** As whoever does not ask the command line whether it is safe. */
+async function deleteRevision({ varve, namespace }: Place, name: string): Promise<void> {
+  await varve.client.delete(await varve.client.get(REVISION, { namespace, name }));
 }
 
 async function split(place: Place, line: string): Promise<readonly string[]> {

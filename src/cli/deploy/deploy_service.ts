@@ -4,8 +4,10 @@ import { REVISION } from "../../api/revision.ts";
 import { SERVICE, type Service } from "../../api/service.ts";
 import { writeSource } from "../../api/source.ts";
 import type { Context, Server } from "../command.ts";
+import { revisionsOf } from "../find_service.ts";
 import type { Progress } from "../progress.ts";
 import { generationOf } from "../service_facts.ts";
+import { checkThere } from "../traffic/gone.ts";
 import { View } from "../view.ts";
 import { type TrafficWish, wishedTraffic } from "./deploy_traffic.ts";
 import { resolveRevision, withoutLogin } from "./git_remote.ts";
@@ -47,7 +49,9 @@ export async function deployService(context: Context, order: Order, at: At): Pro
   const { server, progress } = at;
   const { clock, signal } = context;
   // What cannot be done is refused before anything is sent.
-  wishedTraffic(await getService(server, name, signal), traffic);
+  const targets = wishedTraffic(await getService(server, name, signal), traffic) ?? [];
+  const there = { service: name, revisions: await revisionsOf(context, server, name) };
+  checkThere(targets, { ...there, command: context.command });
   const wish = { ...order.wish, ...(await wishFor(order.what, context, at)) };
   progress.step(`deploying ${name}`);
 

@@ -1,14 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
-import { LABEL } from "../../api/labels.ts";
-import { REVISION } from "../../api/revision.ts";
 import { SERVICE, type Service } from "../../api/service.ts";
 import type { TrafficTarget } from "../../api/traffic.ts";
 import type { Context, Server } from "../command.ts";
 import { writeService } from "../deploy/put_service.ts";
 import { failure } from "../failure.ts";
-import { mustService } from "../find_service.ts";
+import { mustService, revisionsOf } from "../find_service.ts";
 import { Progress } from "../progress.ts";
-import { byAge, inWords, readinessOf, sharesOf } from "../service_facts.ts";
+import { inWords, readinessOf, sharesOf } from "../service_facts.ts";
 import { until } from "../until.ts";
 import { View } from "../view.ts";
 import { differencesOf } from "./difference.ts";
@@ -54,14 +52,6 @@ export async function moveTraffic(context: Context, server: Server, move: Move):
   if (waitMs === undefined) return { service: after, isChanged };
   using progress = new Progress({ terminal, clock });
   return { service: await settled(after, { context, server, progress, waitMs }), isChanged };
-}
-
-/** All revisions of a service, the newest first. */
-export async function revisionsOf({ signal }: Context, server: Server, name: string) {
-  const { client, namespace } = server;
-  const labelSelector = `${LABEL.service}=${name}`;
-  const { items } = await client.list(REVISION, { namespace, labelSelector, signal });
-  return items.toSorted(byAge);
 }
 
 interface Settling {
