@@ -2,6 +2,7 @@ import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { readDurationMs } from "./duration.ts";
 import { brief } from "./error.ts";
 import type { ObjectKey } from "./meta.ts";
+import { checkKeys, type Settings, SettingsError } from "./settings.ts";
 
 /** What holds for every Revision unless it says otherwise: Knative's `config-autoscaler`. */
 export interface ScalingGlobals {
@@ -59,12 +60,6 @@ export const AUTOSCALER_CONFIG: ObjectKey = {
   name: "config-autoscaler",
 };
 
-/** A setting that cannot be read. The message names the key, the value and the rule. */
-export class AutoscalerConfigError extends Error {
-  override readonly name = "AutoscalerConfigError";
-}
-
-type Data = Readonly<Record<string, string>>;
 type Read = (text: string) => string | number | boolean | undefined;
 
 interface Key {
@@ -104,41 +99,25 @@ const KEYS: Readonly<Record<string, Key>> = {
   "activator-capacity": { ...number("maxScale", 1, 1e9), sets: undefined },
 };
 
-/** Reads the settings, with Knative's for what is not said. Throws `AutoscalerConfigError`. */
-export function readAutoscalerConfig(data: Data = {}): ScalingGlobals {
-  const said = Object.entries(data).flatMap(([name, text]) => {
-    // Knative ships its ConfigMaps with an example of every key, under this name.
-    if (name === "_example") return [];
-    const key = KEYS[name];
-    if (key === undefined) {
-      const known = Object.keys(KEYS).join(", ");
-      throw new AutoscalerConfigError(`"${brief(name)}" is no setting: there are ${known}`);
-    }
+/** Reads the settings, with Knative's for what is not said. Throws `SettingsError`. */
+export function readAutoscalerConfig(data: Settings = {}): ScalingGlobals {
+  checkKeys(data, Object.keys(KEYS));
+  const said = Object.entries(KEYS).flatMap(([name, key]) => {
+    const text = data[name];
+    if (text === undefined) return [];
     const value = key.read(text);
     if (value === undefined) {
-      throw new AutoscalerConfigError(`${name} is "${brief(text)}": ${key.rule}`);
+      throw new SettingsError(`${name} is "${brief(text)}": ${key.rule}`);
     }
     return key.sets === undefined ? [] : [[key.sets, value] as const];
   });
   const settings: ScalingGlobals = { ...GLOBALS, ...Object.fromEntries(said) };
   const { minScale, maxScale, initialScale, allowZeroInitialScale } = settings;
   if (maxScale !== 0 && maxScale < minScale) {
-    throw new AutoscalerConfigError(`max-scale is ${maxScale}, less than min-scale ${minScale}`);
+    throw new SettingsError(`max-scale is ${maxScale}, less than min-scale ${minScale}`);
   }
   if (initialScale > 0 || allowZeroInitialScale) return settings;
-  throw new AutoscalerConfigError(
-    "initial-scale is 0: set allow-zero-initial-scale to true as well",
-  );
-}
-
-/** The same of what is stored, which was readable when it was written: else Knative's. */
-export function storedAutoscalerConfig(data: Data | undefined): ScalingGlobals {
-  try {
-    return readAutoscalerConfig(data);
-  } catch (thrown) {
-    if (thrown instanceof AutoscalerConfigError) return GLOBALS;
-    throw thrown;
-  }
+  throw new SettingsError("initial-scale is 0: set allow-zero-initial-scale to true as well");
 }
 
 /** What admission goes by. */

@@ -1,14 +1,13 @@
 import { t } from "../base/schema.ts";
-import {
-  AUTOSCALER_CONFIG,
-  AutoscalerConfigError,
-  readAutoscalerConfig,
-} from "./autoscaler_config.ts";
+import { AUTOSCALER_CONFIG, readAutoscalerConfig } from "./autoscaler_config.ts";
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { checkBase64, checkEntries, checkFrozen, withoutBreaks } from "./entries.ts";
 import { CORE } from "./group.ts";
 import type { Kind, Violation } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
+import { GC_CONFIG, readGcSettings } from "./revision_gc.ts";
+import { DEFAULTS_CONFIG, readRevisionLimits } from "./revision_limits.ts";
+import { SettingsError } from "./settings.ts";
 import { wrong } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
@@ -60,15 +59,23 @@ export const CONFIG_MAP: Kind<ConfigMap> = {
   ],
 };
 
-/** What the autoscaler goes by must be readable; then nobody has to guess what it does. */
+/** Those that the server itself goes by. */
+const OWN = [
+  [AUTOSCALER_CONFIG, readAutoscalerConfig],
+  [GC_CONFIG, readGcSettings],
+  [DEFAULTS_CONFIG, readRevisionLimits],
+] as const;
+
+/** They must be readable; then nobody has to guess what the server does. */
 function checkOwnSettings({ metadata, data }: Draft<ConfigMap>): readonly Violation[] {
-  const { namespace, name } = AUTOSCALER_CONFIG;
-  if (metadata.namespace !== namespace || metadata.name !== name) return [];
+  const own = OWN.find(([{ namespace, name }]) => {
+    return metadata.namespace === namespace && metadata.name === name;
+  });
   try {
-    readAutoscalerConfig(data);
+    own?.[1](data);
     return [];
   } catch (thrown) {
-    if (thrown instanceof AutoscalerConfigError) return [wrong("data", thrown.message)];
+    if (thrown instanceof SettingsError) return [wrong("data", thrown.message)];
     throw thrown;
   }
 }

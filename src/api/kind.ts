@@ -15,6 +15,7 @@ import {
   type Resource,
 } from "./meta.ts";
 import type { NameRule } from "./name.ts";
+import type { RevisionLimits } from "./revision_limits.ts";
 import type { Scaling } from "./scale.ts";
 import type { StatusCause } from "./status.ts";
 
@@ -33,8 +34,8 @@ export interface Check<R extends Resource = Resource> {
   readonly stored: R | undefined;
   /** Paths the caller sent that the schema does not know. They are gone from the resource. */
   readonly unknown: readonly string[];
-  /** What the operator allows the autoscaler to be told; Knative's defaults when left out. */
-  readonly limits?: AutoscalingLimits;
+  /** What the operator allows; Knative's defaults when left out. */
+  readonly limits?: AutoscalingLimits & RevisionLimits;
 }
 
 /** One thing wrong with a resource, and what more there is to say of it. */

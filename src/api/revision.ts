@@ -153,7 +153,7 @@ function checkNew(
   return [
     ...checkOwnerLabel(next.metadata, "Configuration"),
     ...checkAutoscaling(next.metadata.annotations, "metadata.annotations", limits),
-    ...checkRevisionSpec(next.spec, "spec"),
+    ...checkRevisionSpec(next.spec, "spec", limits),
     ...checkForbidden(unknown, "spec"),
   ];
 }

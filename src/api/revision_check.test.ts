@@ -16,25 +16,39 @@ const SUBDOMAIN =
   "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?" +
   "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
+const wayOf = (key: string) =>
+  `an operator may allow more: ${key} in ConfigMap "config-defaults" of "varve-system"`;
+
 const REFUSED: readonly Case[] = [
   ...[undefined, null, []].map((containers) => ({
     parts: { spec: { containers } },
     says: [`missing field(s): ${S}.containers`],
   })),
-  ...[-1, 601].map((timeoutSeconds) => ({
-    parts: { spec: { timeoutSeconds } },
-    says: [`expected 0 <= ${timeoutSeconds} <= 600: ${S}.timeoutSeconds`],
-  })),
+  {
+    parts: { spec: { timeoutSeconds: -1 } },
+    says: [`expected 0 <= -1 <= 600: ${S}.timeoutSeconds`],
+  },
+  {
+    parts: { spec: { timeoutSeconds: 601 } },
+    says: [`expected 0 <= 601 <= 600: ${S}.timeoutSeconds`, wayOf("max-revision-timeout-seconds")],
+  },
   ...["responseStartTimeoutSeconds", "idleTimeoutSeconds"].flatMap((field) =>
     [-1, 86_401].map((seconds) => ({
       parts: { spec: { [field]: seconds } },
       says: [`expected 0 <= ${seconds} <= 86400: ${S}.${field}`],
     })),
   ),
-  ...[-1, 1001].map((containerConcurrency) => ({
-    parts: { spec: { containerConcurrency } },
-    says: [`expected 0 <= ${containerConcurrency} <= 1000: ${S}.containerConcurrency`],
-  })),
+  {
+    parts: { spec: { containerConcurrency: -1 } },
+    says: [`expected 0 <= -1 <= 1000: ${S}.containerConcurrency`],
+  },
+  {
+    parts: { spec: { containerConcurrency: 1001 } },
+    says: [
+      `expected 0 <= 1001 <= 1000: ${S}.containerConcurrency`,
+      wayOf("container-concurrency-max-limit"),
+    ],
+  },
   {
     parts: { spec: { serviceAccountName: "foo@bar.baz" } },
     says: [`invalid value: foo@bar.baz: ${S}.serviceAccountName`, SUBDOMAIN],
@@ -123,6 +137,7 @@ test("all that is wrong is told at once", () => {
     `missing field(s): ${S}.containers[0].image`,
     `"PORT" is a reserved environment variable: ${S}.containers[0].env[0].name`,
     `expected 0 <= 900 <= 600: ${S}.timeoutSeconds`,
+    wayOf("max-revision-timeout-seconds"),
     `must not set the field(s): ${S}.hostNetwork`,
     "Traffic targets sum to 50, want 100: spec.traffic",
   ]);

@@ -2,30 +2,36 @@ import { type Container, servingContainer } from "./container.ts";
 import { checkContainer } from "./container_check.ts";
 import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
+import {
+  CONCURRENCY_KEY,
+  DAY_SECONDS,
+  DEFAULTS_CONFIG,
+  MOST,
+  REVISION_LIMITS,
+  TIMEOUT_KEY,
+} from "./revision_limits.ts";
 import type { RevisionSpec } from "./revision_spec.ts";
 import { at, disallowed, invalidValue, missing, outside, together, wrong } from "./violation.ts";
 import { checkVolumes } from "./volume_check.ts";
 
-export interface RevisionLimits {
-  readonly timeoutSecondsMax: number;
-  readonly concurrencyMax: number;
-}
-
-/** Knative's own; the cap on time is a setting, not a law (spec/elafros §16 O-2). */
-const LIMITS: RevisionLimits = { timeoutSecondsMax: 600, concurrencyMax: 1000 };
-
-/** The longest of the other times: what is upgraded or streams is bounded by them alone. */
-const DAY_SECONDS = 86_400;
-
 /** What is wrong with what shall run (spec/elafros §4.4). `path` is where it stands. */
-export function checkRevisionSpec(spec: RevisionSpec, path: string): readonly Violation[] {
+export function checkRevisionSpec(
+  spec: RevisionSpec,
+  path: string,
+  limits = REVISION_LIMITS,
+): readonly Violation[] {
+  const { timeoutSecondsMax, concurrencyMax } = limits;
   return [
     ...checkContainers(spec, path),
     ...checkVolumes(spec, path),
+    ...within(spec.timeoutSeconds, {
+      ...{ field: at(path, "timeoutSeconds"), to: timeoutSecondsMax },
+      ...{ most: MOST.timeoutSecondsMax, key: TIMEOUT_KEY },
+    }),
     ...checkTimes(spec, path),
-    ...outside(at(path, "containerConcurrency"), spec.containerConcurrency, {
-      from: 0,
-      to: LIMITS.concurrencyMax,
+    ...within(spec.containerConcurrency, {
+      ...{ field: at(path, "containerConcurrency"), to: concurrencyMax },
+      ...{ most: MOST.concurrencyMax, key: CONCURRENCY_KEY },
     }),
     ...checkAccount(spec, path),
   ];
@@ -64,12 +70,28 @@ function checkOnePort(containers: readonly Container[], path: string): readonly 
   return [];
 }
 
+interface Bound {
+  readonly field: string;
+  readonly to: number;
+  /** What an operator may set it to, and by which key. */
+  readonly most: number;
+  readonly key: string;
+}
+
+function within(value: number | undefined, bound: Bound): readonly Violation[] {
+  const { field, to, most, key } = bound;
+  const { namespace, name } = DEFAULTS_CONFIG;
+  const way = `an operator may allow more: ${key} in ConfigMap "${name}" of "${namespace}"`;
+  const isMore = value !== undefined && value > to && to < most;
+  return outside(field, value, { from: 0, to }).map((it) =>
+    isMore ? { ...it, details: way } : it,
+  );
+}
+
 function checkTimes(spec: RevisionSpec, path: string): readonly Violation[] {
-  const { timeoutSeconds, responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec;
-  const most = { from: 0, to: LIMITS.timeoutSecondsMax };
+  const { responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec;
   const day = { from: 0, to: DAY_SECONDS };
   return [
-    ...outside(at(path, "timeoutSeconds"), timeoutSeconds, most),
     ...outside(at(path, "responseStartTimeoutSeconds"), start, day),
     ...outside(at(path, "idleTimeoutSeconds"), idle, day),
   ];

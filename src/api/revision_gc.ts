@@ -4,6 +4,7 @@ import { brief } from "./error.ts";
 import { ANNOTATION, LABEL } from "./labels.ts";
 import type { ObjectKey } from "./meta.ts";
 import type { Revision } from "./revision.ts";
+import { checkKeys, readCount, type Settings, SettingsError } from "./settings.ts";
 
 /** When a Revision that serves nobody may go (spec/elafros §4.11). Infinity: that never counts. */
 export interface GcSettings {
@@ -26,52 +27,36 @@ export const GC_CONFIG: ObjectKey = { namespace: "varve-system", name: "config-g
 const DISABLED = "disabled";
 const NEVER = Infinity;
 
-/** A setting that cannot be read. The message names the key, the value and the rule. */
-export class GcSettingsError extends Error {
-  override readonly name = "GcSettingsError";
-}
-
+const MIN_KEY = "min-non-active-revisions";
+const MAX_KEY = "max-non-active-revisions";
 const KEYS: readonly string[] = [
-  ...["retain-since-create-time", "retain-since-last-active-time"],
-  ...["min-non-active-revisions", "max-non-active-revisions"],
+  ...["retain-since-create-time", "retain-since-last-active-time", MIN_KEY, MAX_KEY],
 ];
+const COUNTS = { from: 0, to: 999_999_999 };
 
-type Data = Readonly<Record<string, string>>;
-
-/** Reads the settings, with the usual ones for what is not said. Throws `GcSettingsError`. */
-export function readGcSettings(data: Data = {}): GcSettings {
-  // Knative ships its ConfigMaps with an example of every key, under this name.
-  const unknown = Object.keys(data).find((key) => !KEYS.includes(key) && key !== "_example");
-  if (unknown !== undefined) {
-    throw new GcSettingsError(`"${brief(unknown)}" is no setting: there are ${KEYS.join(", ")}`);
-  }
+/** Reads the settings, with the usual ones for what is not said. Throws `SettingsError`. */
+export function readGcSettings(data: Settings = {}): GcSettings {
+  checkKeys(data, KEYS);
   const { sinceCreateMs, sinceLastActiveMs, nonActiveMin, nonActiveMax } = GC_DEFAULTS;
   const settings: GcSettings = {
     sinceCreateMs: readAge(data, "retain-since-create-time") ?? sinceCreateMs,
     sinceLastActiveMs: readAge(data, "retain-since-last-active-time") ?? sinceLastActiveMs,
-    nonActiveMin: readCount(data, "min-non-active-revisions") ?? nonActiveMin,
-    nonActiveMax: readCount(data, "max-non-active-revisions", DISABLED) ?? nonActiveMax,
+    nonActiveMin: readCount(data, MIN_KEY, COUNTS) ?? nonActiveMin,
+    nonActiveMax:
+      data[MAX_KEY] === DISABLED ? NEVER : (readCount(data, MAX_KEY, COUNTS) ?? nonActiveMax),
   };
   if (settings.nonActiveMin <= settings.nonActiveMax) return settings;
   const said = `${settings.nonActiveMin}, more than the maximum of ${settings.nonActiveMax}`;
-  throw new GcSettingsError(`min-non-active-revisions is ${said}`);
+  throw new SettingsError(`min-non-active-revisions is ${said}`);
 }
 
-function readAge(data: Data, key: string): number | undefined {
+function readAge(data: Settings, key: string): number | undefined {
   const text = data[key];
   if (text === undefined) return undefined;
   if (text === DISABLED) return NEVER;
   const ms = readDurationMs(text);
   if (ms !== undefined && ms >= 0) return ms;
-  throw new GcSettingsError(`${key} is "${brief(text)}": want a span such as 48h, or ${DISABLED}`);
-}
-
-function readCount(data: Data, key: string, unlimited?: string): number | undefined {
-  const text = data[key];
-  if (text === undefined) return undefined;
-  if (text === unlimited) return NEVER;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new GcSettingsError(`${key} is "${brief(text)}": want a whole number from 0`);
+  throw new SettingsError(`${key} is "${brief(text)}": want a span such as 48h, or ${DISABLED}`);
 }
 
 /** What becomes of a Revision, and why. */

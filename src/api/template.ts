@@ -15,6 +15,7 @@ import { differences } from "./normal.ts";
 import { readQuantity } from "./quantity.ts";
 import { checkRevisionSpec } from "./revision_check.ts";
 import { normalSpec, withSpecDefaults } from "./revision_defaults.ts";
+import { MOST, type RevisionLimits } from "./revision_limits.ts";
 import { revisionSpec } from "./revision_spec.ts";
 import { whyBadSource } from "./source.ts";
 import { at, disallowed, invalidValue, wrong } from "./violation.ts";
@@ -69,7 +70,7 @@ export interface Parent {
   /** The template that this one replaces. */
   readonly stored: Template | undefined;
   readonly unknown: readonly string[];
-  readonly limits?: AutoscalingLimits | undefined;
+  readonly limits?: (AutoscalingLimits & RevisionLimits) | undefined;
 }
 
 const TEMPLATE = "spec.template";
@@ -77,13 +78,15 @@ const ANNOTATIONS = `${TEMPLATE}.metadata.annotations`;
 
 /** What is wrong with a template (spec/elafros §4.1, §4.4). */
 export function checkTemplate(next: Template, parent: Parent): readonly Violation[] {
+  // Whoever lowers a limit keeps nobody from changing something else.
+  const isSame = isDeepStrictEqual(next.spec, parent.stored?.spec);
   const { labels, annotations = {} } = next.metadata ?? {};
   return [
     ...checkName(next, parent),
     ...checkLabels(labels, at(TEMPLATE, "metadata", "labels")),
     ...checkAnnotations(annotations, ANNOTATIONS),
     ...checkSettings(annotations, parent.limits),
-    ...checkRevisionSpec(next.spec ?? {}, at(TEMPLATE, "spec")),
+    ...checkRevisionSpec(next.spec ?? {}, at(TEMPLATE, "spec"), isSame ? MOST : parent.limits),
     ...checkForbidden(parent.unknown, at(TEMPLATE, "spec")),
   ];
 }

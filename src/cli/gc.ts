@@ -8,9 +8,9 @@ import {
   fatesOf,
   GC_CONFIG,
   type GcSettings,
-  GcSettingsError,
   readGcSettings,
 } from "../api/revision_gc.ts";
+import { SettingsError } from "../api/settings.ts";
 import { columns } from "./columns.ts";
 import type { Asked, Command, Context, Server } from "./command.ts";
 import { failure, wrongUsage } from "./failure.ts";
@@ -66,7 +66,7 @@ async function settingsOn({ client }: Server, signal: AbortSignal): Promise<GcSe
     return readGcSettings(data);
   } catch (thrown) {
     if (isReason(thrown, "NotFound")) return readGcSettings();
-    if (!(thrown instanceof GcSettingsError)) throw thrown;
+    if (!(thrown instanceof SettingsError)) throw thrown;
     const where = `ConfigMap "${GC_CONFIG.name}" in namespace "${GC_CONFIG.namespace}"`;
     throw failure(`${where}: ${thrown.message}`, "Until it is set right nothing is deleted");
   }

@@ -11,7 +11,7 @@ import { silentLog } from "../base/log.ts";
 import { silentRecorder } from "../control/recorder.ts";
 import { CollectRevisions } from "./collect_revisions.ts";
 
-test("what is past its time is deleted, as the ConfigMap says, never by a wrong one", async () => {
+test("what is past its time goes as the ConfigMap says, and a bad one is refused", async () => {
   const desk = await makeDesk();
   const configuration = await desk.client.create<Configuration>({
     ...{ apiVersion: CONFIGURATION.apiVersion, kind: CONFIGURATION.kind },
@@ -26,10 +26,14 @@ test("what is past its time is deleted, as the ConfigMap says, never by a wrong 
   });
   await part.collect();
   assert.equal(desk.names(REVISION).length, 3, "few are kept in any case");
-  const settings = await configure(desk, { "min-non-active-revisions": "none" });
+  const settings = await configure(desk, { "max-non-active-revisions": "disabled" });
   clock.pass(100 * 3600);
   await part.collect();
-  assert.equal(desk.names(REVISION).length, 3, "nothing is guessed");
+  assert.equal(desk.names(REVISION).length, 3, "few still are");
+  await assert.rejects(
+    client.put<ConfigMap>({ ...settings, data: { "min-non-active-revisions": "none" } }),
+    /data: .*min-non-active-revisions is "none": want a whole number from 0 to 999999999/,
+  );
   await client.put<ConfigMap>({ ...settings, data: { "min-non-active-revisions": "1" } });
   await part.collect();
   assert.deepEqual(desk.names(REVISION), ["hello-3"]);

@@ -1,7 +1,7 @@
 import {
   AUTOSCALER_CONFIG,
+  readAutoscalerConfig,
   type ScalingGlobals,
-  storedAutoscalerConfig,
 } from "../api/autoscaler_config.ts";
 import { BUILD } from "../api/build.ts";
 import { BUILD_TEMPLATE, CLUSTER_BUILD_TEMPLATE } from "../api/build_template.ts";
@@ -16,6 +16,7 @@ import { CLUSTER_ROLE } from "../api/role.ts";
 import { ROUTE, type Route } from "../api/route.ts";
 import { SECRET } from "../api/secret.ts";
 import { SERVICE_ACCOUNT } from "../api/service_account.ts";
+import { readOr } from "../api/settings.ts";
 import { TRAFFIC_POLICY, type TrafficPolicy } from "../api/traffic_policy.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -120,12 +121,12 @@ export function makeControllers(deps: ControllerDeps): readonly Controller[] {
 
 /** What the autoscaler's ConfigMap says, read once a change: each look at a Revision asks. */
 function globalsOf(configMaps: Lister<ConfigMap>): () => ScalingGlobals {
-  let globals = storedAutoscalerConfig(undefined);
+  let globals = readAutoscalerConfig();
   let readAt: string | undefined;
   return () => {
     const config = configMaps.get(AUTOSCALER_CONFIG);
     if (config?.metadata.resourceVersion !== readAt) {
-      globals = storedAutoscalerConfig(config?.data);
+      globals = readOr(readAutoscalerConfig, config?.data);
       readAt = config?.metadata.resourceVersion;
     }
     return globals;

@@ -1,11 +1,12 @@
-import { AUTOSCALER_CONFIG, limitsIn, storedAutoscalerConfig } from "../api/autoscaler_config.ts";
-import type { AutoscalingLimits } from "../api/autoscaling_limits.ts";
+import { AUTOSCALER_CONFIG, limitsIn, readAutoscalerConfig } from "../api/autoscaler_config.ts";
 import { CONFIG_MAP } from "../api/config_map.ts";
 import { ApiError, forbidden, invalid } from "../api/error.ts";
 import { versionOf } from "../api/group.ts";
-import type { Kind, Refusals } from "../api/kind.ts";
-import type { Draft, Resource } from "../api/meta.ts";
+import type { Check, Kind, Refusals } from "../api/kind.ts";
+import type { Draft, ObjectKey, Resource } from "../api/meta.ts";
 import { checkMeta } from "../api/meta_check.ts";
+import { DEFAULTS_CONFIG, MOST, readRevisionLimits } from "../api/revision_limits.ts";
+import { readOr } from "../api/settings.ts";
 import { checkEscalation } from "./access/escalation.ts";
 import { type Caller, isController, type ServerContext } from "./context.ts";
 
@@ -42,7 +43,7 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
     ...{ stored, unknown },
     // Most kinds do not ask.
     get limits() {
-      return limitsOf(context.store);
+      return limitsOf(context.store, caller);
     },
   };
   const checked = kind.validate?.(prepared, check) ?? [];
@@ -59,8 +60,13 @@ export function admit<R extends Resource>(draft: Draft<R>, admission: Admission<
   return prepared;
 }
 
-function limitsOf(store: ServerContext["store"]): AutoscalingLimits {
-  return limitsIn(storedAutoscalerConfig(store.get(CONFIG_MAP, AUTOSCALER_CONFIG)?.data));
+/** What our own controllers write was asked for by somebody, when it was allowed. */
+function limitsOf(store: ServerContext["store"], caller: Caller): Required<Check>["limits"] {
+  const said = (key: ObjectKey) => store.get(CONFIG_MAP, key)?.data;
+  return {
+    ...limitsIn(readOr(readAutoscalerConfig, said(AUTOSCALER_CONFIG))),
+    ...(isController(caller) ? MOST : readOr(readRevisionLimits, said(DEFAULTS_CONFIG))),
+  };
 }
 
 function tellUnknown(admission: Admission<Resource>) {
