@@ -113,7 +113,9 @@ test("ERR-3, §4.8: a target not found moves nothing, and the others keep servin
     { revisionName: "site-00001", tag: "blue", percent: 50 },
     { revisionName: "site-qyzz", percent: 50 },
   ]);
-  const missing = 'False RevisionMissing: Revision "site-qyzz" referenced in traffic not found.';
+  const missing =
+    'False RevisionMissing: Revision "site-qyzz" referenced in traffic not found. ' +
+    "spec.traffic names it for 50 %: name another, or take it out.";
   assert.deepEqual(told(world.get(ROUTE, "site")), {
     AllTrafficAssigned: missing,
     CertificateProvisioned: `True TLSNotEnabled: ${TLS.message}`,
@@ -130,7 +132,9 @@ test("ERR-3: a Route whose one Revision was deleted says so, also after a restar
   await setTraffic(world, [{ revisionName: "site-00001", percent: 100 }]);
   await world.client.delete(world.get(REVISION, "site-00001"));
   await world.settle();
-  const missing = 'False RevisionMissing: Revision "site-00001" referenced in traffic not found.';
+  const missing =
+    'False RevisionMissing: Revision "site-00001" referenced in traffic not found. ' +
+    "spec.traffic names it for 100 %: name another, or take it out.";
   assert.equal(ready(world), missing);
   await using again = await world.again({ isGatewayNew: true });
   await again.settle();
@@ -139,13 +143,34 @@ test("ERR-3: a Route whose one Revision was deleted says so, also after a restar
   assert.match(IngressReady, /^Unknown Uninitialized: .*backend "default\/site-00001"/);
 });
 
+test("ERR-3: who names a Revision that is gone is told for what, and the way out", async () => {
+  await using world = await World.make();
+  await world.apply(SERVICE, serviceOf("shop"));
+  await world.settle();
+  const latest = { latestRevision: true, percent: 90 };
+  const old = { revisionName: "shop-00001", tag: "old" };
+  const traffic = [latest, { revisionName: "shop-00001", percent: 10 }, old];
+  await world.apply(SERVICE, serviceOf("shop", { image: "e.com/shop:2", traffic }));
+  await world.settle();
+  await world.client.delete(world.get(REVISION, "shop-00001"));
+  await world.settle();
+  assert.equal(
+    told(world.get(SERVICE, "shop"))["Ready"],
+    'False RevisionMissing: Revision "shop-00001" referenced in traffic not found. ' +
+      'spec.traffic names it for tag "old" and 10 %: name another, or take it out ' +
+      "(varve traffic shop REVISION=100 --untag old -n default).",
+  );
+});
+
 test("ERR-3: a Revision that is on its way out is none any more", async () => {
   await using world = await routed();
   await setTraffic(world, [{ revisionName: "site-00001", percent: 100 }]);
   const request = world.gateway.begin(world.runtime.list()[0]?.spec.name ?? "");
   await world.client.delete(world.get(REVISION, "site-00001"));
   await world.settle();
-  const missing = 'False RevisionMissing: Revision "site-00001" referenced in traffic not found.';
+  const missing =
+    'False RevisionMissing: Revision "site-00001" referenced in traffic not found. ' +
+    "spec.traffic names it for 100 %: name another, or take it out.";
   assert.equal(ready(world), missing);
   request[Symbol.dispose]();
 });

@@ -124,8 +124,7 @@ function resolveRevision(
 ): Target | Resting | Condition {
   const revision = listers.revisions.get({ namespace: route.metadata.namespace, name });
   if (revision === undefined || isGoing(revision)) {
-    const message = `Revision "${name}" referenced in traffic not found.`;
-    return failed("RevisionMissing", message, ASSIGNED);
+    return failed("RevisionMissing", notFound(route, name), ASSIGNED);
   }
   const service = controllerOf(route);
   const maker = revision.metadata.labels?.[LABEL.service];
@@ -151,4 +150,22 @@ function resolveRevision(
   // It was ready once, and rests. What it is about to be sent must find an instance there.
   const message = `Revision "${name}" is being started again.`;
   return { resting: revision, condition: pending("RevisionMissing", message, ASSIGNED) };
+}
+
+/** With what names it, and the way out: nobody but the owner of the traffic can take it. */
+function notFound(route: Route, name: string): string {
+  const message = `Revision "${name}" referenced in traffic not found.`;
+  const naming = (route.spec.traffic ?? []).filter(({ revisionName }) => revisionName === name);
+  // The latest goes with its Configuration, which has a word of its own for it.
+  if (naming.length === 0) return message;
+  const tags = naming.flatMap(({ tag }) => tag ?? []);
+  const percent = naming.reduce((sum, target) => sum + (target.percent ?? 0), 0);
+  const share = percent > 0 ? [`${percent} %`] : [];
+  const whose = [...tags.map((tag) => `tag "${tag}"`), ...share].join(" and ");
+  const { namespace } = route.metadata;
+  const service = controllerOf(route);
+  const change = [...share.map(() => "REVISION=100"), ...tags.map((tag) => `--untag ${tag}`)];
+  const line = `varve traffic ${service?.name} ${change.join(" ")} -n ${namespace}`;
+  const by = service?.kind === "Service" ? ` (${line})` : "";
+  return `${message} spec.traffic names it for ${whose}: name another, or take it out${by}.`;
 }
