@@ -54,9 +54,14 @@ export interface Problem {
 
 export interface Shaping {
   readonly traffic: readonly TrafficTarget[];
-  /** The split of the Route's own host. */
-  readonly split: readonly ShareSpec[];
-  readonly domain: string;
+  /** What `hostsByPolicy` says. */
+  readonly hosts: readonly (ClaimedHost | Problem)[];
+}
+
+/** A host that a Route has by its policy, and how good that claim is. */
+export interface ClaimedHost {
+  readonly host: string;
+  readonly claim: string;
 }
 
 /**
@@ -64,15 +69,16 @@ export interface Shaping {
  * the rest holds: what requests must pass always does.
  */
 export function shape(route: Route, shaping: Shaping, listers: PolicyListers): Shaped {
-  const policy = listers.policies.get(route.metadata);
-  const spec = { ...annotatedPolicy(route.metadata.annotations), ...policy?.spec };
+  const { metadata } = route;
+  const policy = listers.policies.get(metadata);
+  const spec = { ...annotatedPolicy(metadata.annotations), ...policy?.spec };
+  const split = sharesOf(metadata.namespace ?? "default", shaping.traffic);
   const rules = (spec.rules ?? []).map((rule) => ruleFor(rule, { route, shaping, listers }));
   const mirrors = (spec.mirrors ?? []).map((it) => mirrorFor(it, { route, shaping, listers }));
-  const sticky = spec.sticky && stickyFor(route, spec.sticky, shaping.split);
+  const sticky = spec.sticky && stickyFor(route, spec.sticky, split);
   const named = steeringFor(route, spec, shaping);
   const [goodRules, goodMirrors] = [rules.filter(isGood), mirrors.filter(isGood)];
-  const hosts = (spec.hosts ?? []).map((host) => hostFor(host, { policy, shaping, listers }));
-  const problems = [...rules, ...mirrors, ...hosts].filter(isProblem);
+  const problems = [...rules, ...mirrors, ...shaping.hosts].filter(isProblem);
   const steering: SteeringSpec = {
     ...named,
     ...(goodRules.length > 0 && { rules: goodRules }),
@@ -81,7 +87,7 @@ export function shape(route: Route, shaping: Shaping, listers: PolicyListers): S
   };
   const guards = guardsOf(spec);
   return {
-    hosts: hosts.filter(isGood),
+    hosts: shaping.hosts.filter(isGood).map((it) => ({ ...it, split })),
     ...(Object.keys(steering).length > 0 && { steering }),
     ...(guards !== undefined && { guards }),
     notes: notesFor(route, { policy, steering }),
@@ -195,25 +201,22 @@ function steeringFor(
 
 interface HostPlace {
   readonly policy: TrafficPolicy | undefined;
-  readonly shaping: Shaping;
+  readonly domain: string;
   readonly listers: PolicyListers;
 }
 
-/** The hosts that a Route has by its policy. */
+/** Of each host that the policy of a Route names: that the Route has it, or why not. */
 export function hostsByPolicy(
   route: Route,
   domain: string,
   listers: PolicyListers,
-): readonly string[] {
+): readonly (ClaimedHost | Problem)[] {
   const policy = listers.policies.get(route.metadata);
-  const place = { policy, shaping: { traffic: [], split: [], domain }, listers };
-  const hosts = (policy?.spec.hosts ?? []).map((host) => hostFor(host, place));
-  return hosts.filter(isGood).map(({ host }) => host);
+  return (policy?.spec.hosts ?? []).map((host) => hostFor(host, { policy, domain, listers }));
 }
 
 /** Of two policies that want one host, the older has it. */
-function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpec | Problem {
-  const { domain, split } = shaping;
+function hostFor(host: string, { policy, domain, listers }: HostPlace): ClaimedHost | Problem {
   const reserved = [domain, "svc.cluster.local", "svc"].find((it) => `.${host}`.endsWith(`.${it}`));
   if (reserved !== undefined) {
     const message = `Host "${host}": names below "${reserved}" are given by Varve itself`;
@@ -232,7 +235,7 @@ function hostFor(host: string, { policy, shaping, listers }: HostPlace): HostSpe
     .to(`Host/${host}`)
     .flatMap((key) => listers.policies.get(key) ?? [])
     .find((it) => isBefore(it, policy));
-  if (rival === undefined) return { host, split, claim: rankOf(policy) };
+  if (rival === undefined) return { host, claim: rankOf(policy) };
   const message = `Host "${host}" belongs to TrafficPolicy "${pathOf(rival.metadata)}"`;
   return { reason: "HostTaken", message };
 }
@@ -272,6 +275,7 @@ function isProblem<T extends object>(it: T | Problem): it is Problem {
   return "reason" in it;
 }
 
-function isGood<T extends object>(it: T | Problem): it is T {
+/** Whether it can be. */
+export function isGood<T extends object>(it: T | Problem): it is T {
   return !isProblem(it);
 }

@@ -8,7 +8,7 @@ import { TRAFFIC_POLICY, type TrafficPolicy } from "../../api/traffic_policy.ts"
 import type { Controller } from "../../control/controller.ts";
 import type { References } from "../../control/references.ts";
 import type { Addressing } from "./desired.ts";
-import { appliedOf, type PolicyListers, shape, sharesOf } from "./policy.ts";
+import { appliedOf, hostsByPolicy, type PolicyListers, shape } from "./policy.ts";
 import { rivals } from "./rivals.ts";
 
 export interface PolicyDeps extends PolicyListers {
@@ -45,7 +45,7 @@ function conditionFor(policy: TrafficPolicy, deps: PolicyDeps): Condition {
     const way = "a policy is for the Route, or Service, of its name.";
     return pending("RouteMissing", `There is no Route "${name}": ${way}`);
   }
-  const [problem] = problemsOf(policy, route, deps);
+  const [problem] = problemsOf(route, deps);
   if (problem !== undefined) return failed(problem.reason, problem.message);
   const isApplied = route.status?.annotations?.[ROUTE_NOTE.policy] === appliedOf(policy);
   const isServed = conditionOf(route.status, "IngressReady")?.status === "True";
@@ -53,11 +53,10 @@ function conditionFor(policy: TrafficPolicy, deps: PolicyDeps): Condition {
   return pending("NotServed", `The gateway does not serve Route "${name}" by it yet.`);
 }
 
-function problemsOf(policy: TrafficPolicy, route: Route, deps: PolicyDeps) {
-  const { namespace = "default" } = policy.metadata;
+function problemsOf(route: Route, deps: PolicyDeps) {
   const traffic = route.status?.traffic ?? [];
-  const { domain } = deps.addressing();
-  return shape(route, { traffic, split: sharesOf(namespace, traffic), domain }, deps).problems;
+  const hosts = hostsByPolicy(route, deps.addressing().domain, deps);
+  return shape(route, { traffic, hosts }, deps).problems;
 }
 
 /** What a policy names, and which hosts it wants. */

@@ -26,7 +26,7 @@ import {
   urlOf,
 } from "./desired.ts";
 import { notesOf } from "./notes.ts";
-import { hostsByPolicy, type PolicyListers, type Shaped, shape, sharesOf } from "./policy.ts";
+import { hostsByPolicy, isGood, type PolicyListers, type Shaped, shape } from "./policy.ts";
 import { progressOf, tellSteps } from "./progress.ts";
 import { keyIn } from "./references.ts";
 import { hasDomain, rivals } from "./rivals.ts";
@@ -115,7 +115,8 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
   const route = withTrials(stale, trials);
   const plain = deps.addressing();
   const mapped = domainsOf(route, deps);
-  const named = [...mapped, ...hostsByPolicy(route, plain.domain, deps)];
+  const hosts = hostsByPolicy(route, plain.domain, deps);
+  const named = [...mapped, ...hosts.filter(isGood).map(({ host }) => host)];
   const { condition: certificate, https, ...reached } = await secure(route, named, deps);
   const addressing = { ...plain, ...reached };
   const nowMs = deps.clock.now();
@@ -141,7 +142,7 @@ async function reconcile(stale: Route, deps: RouteDeps): Promise<Reconciled<Rout
     url: urlOf(route, addressing),
     address: { url: insideUrlOf(route, plain) },
   };
-  const shaped = traffic && shapeOf(route, traffic, deps);
+  const shaped = traffic && shape(route, { traffic, hosts }, deps);
   const followed = trials.follow(route.metadata, rolled.rollouts, strategy.gate);
   const parts = { compared: followed.compared, assigned, addressing, mapped, https, gateway };
   const programmed =
@@ -184,12 +185,6 @@ function domainsOf({ metadata }: Route, { mappings, domains }: RouteDeps): reado
 }
 
 const INGRESS = "IngressReady";
-
-function shapeOf(route: Route, traffic: readonly TrafficTarget[], deps: RouteDeps): Shaped {
-  const { namespace = "default" } = route.metadata;
-  const { domain } = deps.addressing();
-  return shape(route, { traffic, split: sharesOf(namespace, traffic), domain }, deps);
-}
 
 /** Whether another Route has one of the hosts: first come, first served, also over a restart. */
 function hostTaken(
