@@ -21,6 +21,7 @@ const HOST = "shop.example.com";
 const HEAD = { apiVersion: SECRET.apiVersion, kind: SECRET.kind };
 const ACCOUNT = { namespace: "varve-system", name: "acme-account" };
 
+const HALF_AN_HOUR = 1 / 48;
 const DIRECTORY = "https://127.0.0.1:1/directory";
 
 /** An issuer whose authority nobody can reach, and what is kept of the time before. */
@@ -70,7 +71,20 @@ async function begin(kept: object = {}) {
       for (let turn = 0; turn < 5; turn += 1) await new Promise((it) => setImmediate(it));
     }
   };
-  return { pass, hosts, failed, stack };
+  /** Keeps a certificate as it was issued at some time, good for so many days from now. */
+  const issued = async (host: string, days: number) => {
+    const { cert, key } = await makeCertificate({
+      ...{ name: host, hosts: [host], issuer: authority, nowMs: clock.now(), days },
+    });
+    const labels = { "varve.dev/certificate": "true" };
+    const annotations = { "varve.dev/acme-host": host };
+    const metadata = { name: `acme-${host}`, namespace: "default", labels, annotations };
+    const data = { "tls.crt": cert, "tls.key": key };
+    const type = "kubernetes.io/tls";
+    await client.create<Secret>({ ...HEAD, metadata, type, stringData: data });
+  };
+  const secrets = () => cache.lister(SECRET).list("default");
+  return { pass, hosts, failed, issued, secrets, stack };
 }
 
 test("a host that nobody has any more is not asked for again, and is forgotten", async () => {
@@ -109,4 +123,22 @@ test("a host that moves to another Route is asked for on behalf of that", async 
   await hosts.cover([HOST], { route: after, isPublic: true });
   await pass(70);
   await failed(2);
+});
+
+test("a certificate stays until it has run out, and as long as somebody has its host", async () => {
+  const { pass, hosts, issued, secrets, stack } = await begin();
+  await using _all = stack;
+  const names = () => secrets().map(({ metadata }) => metadata.name);
+  await issued("had.example.com", HALF_AN_HOUR);
+  await issued("late.example.com", 1);
+  await issued("spent.example.com", HALF_AN_HOUR);
+  const route = { namespace: "default", name: "shop" };
+  await hosts.cover(["had.example.com"], { route, isPublic: true });
+  await pass(3600);
+  await until("one is gone", () => names().length < 3);
+  assert.deepEqual(names(), ["acme-had.example.com", "acme-late.example.com"]);
+  hosts.release(route);
+  await pass(3600);
+  await until("another is gone", () => names().length < 2);
+  assert.deepEqual(names(), ["acme-late.example.com"]);
 });

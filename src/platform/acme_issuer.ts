@@ -7,7 +7,7 @@ import { ROUTE } from "../api/route.ts";
 import { SECRET, type Secret } from "../api/secret.ts";
 import { AcmeClient, AcmeError, type Challenge } from "../base/acme.ts";
 import { delayMs } from "../base/backoff.ts";
-import { isCertificate, type KeyPair, makeProof } from "../base/certificate.ts";
+import { isCertificate, type KeyPair, makeProof, whyUseless } from "../base/certificate.ts";
 import type { Chance } from "../base/chance.ts";
 import { type Clock, every } from "../base/clock.ts";
 import { HttpClient } from "../base/http_client.ts";
@@ -50,16 +50,21 @@ const ACCOUNT = { namespace: "varve-system", name: "acme-account" } as const;
 /** From one minute to half a day: an authority counts failures by the hour, and by the week. */
 const BACKOFF = { firstMs: 60_000, mostMs: 12 * 3_600_000 };
 const TICK_MS = 5_000;
+/** How often those that have run out are looked for. */
+const CLEARING_MS = 3_600_000;
 
 /**
  * Gets certificates from an ACME authority, one host at a time, and keeps them as Secrets, which is
  * how the gateway comes to them. A failure is told to the Route, and tried again later and later.
+ * One whose host is gone is kept until it has run out: who has the host again needs no other, and
+ * an authority gives few for the same host (Let's Encrypt: five a week).
  */
 export class AcmeIssuer implements Issuer {
   readonly #deps: AcmeIssuerDeps;
   readonly #wishes = new Map<string, Wish>();
   readonly #closing = new AbortController();
   #kept: Kept = {};
+  #clearAtMs = 0;
   #acme: AcmeClient | undefined;
   #http: HttpClient | undefined;
   #timer: Disposable | undefined;
@@ -77,6 +82,7 @@ export class AcmeIssuer implements Issuer {
     this.#kept = kept;
     const { url, email } = acme;
     this.#acme = new AcmeClient({ url, email, http: this.#http, clock, accountKey: key });
+    this.#clearAtMs = clock.now() + CLEARING_MS;
     this.#timer = every(clock, TICK_MS, () => this.#work());
   }
 
@@ -122,6 +128,7 @@ export class AcmeIssuer implements Issuer {
 
   async #workOff(): Promise<void> {
     const { clock, hosts } = this.#deps;
+    if (this.#clearAtMs <= clock.now()) await this.#clear();
     for (;;) {
       const due = [...this.#wishes.values()].find(({ notBeforeMs }) => notBeforeMs <= clock.now());
       if (due === undefined || this.#closing.signal.aborted || this.#acme === undefined) return;
@@ -131,6 +138,28 @@ export class AcmeIssuer implements Issuer {
       }
       await this.#try(due, this.#acme);
       hosts.wake(due.route.namespace);
+    }
+  }
+
+  /** Deletes those that have run out, of hosts that nobody has. */
+  async #clear(): Promise<void> {
+    const { cache, client, clock, hosts, log } = this.#deps;
+    this.#clearAtMs = clock.now() + CLEARING_MS;
+    const covered = hosts.covered();
+    for (const secret of cache.lister(SECRET).list()) {
+      const { namespace, name, annotations } = secret.metadata;
+      const host = annotations?.[ANNOTATION.acmeHost];
+      if (host === undefined || name !== `acme-${host}`) continue;
+      if (covered.has(`${namespace}/${host}`)) continue;
+      const cert = Buffer.from(secret.data?.["tls.crt"] ?? "", "base64").toString();
+      const why = whyUseless(cert, { hosts: [], nowMs: clock.now(), days: 0 });
+      if (why === undefined) continue;
+      try {
+        await client.delete(secret);
+        log.info({ host, why }, "deleted a certificate that nobody needs");
+      } catch (thrown) {
+        log.warn({ host, thrown }, "cannot delete a certificate that nobody needs");
+      }
     }
   }
 

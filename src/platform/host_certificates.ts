@@ -170,6 +170,14 @@ export class HostCertificates implements Part, RouteTls {
     return this.#covered.get(pathOf(route))?.includes(host) ?? false;
   }
 
+  /** "namespace/host" of all hosts that Routes have now, and an authority may be asked for. */
+  covered(): ReadonlySet<string> {
+    const hostsIn = ([path, hosts]: readonly [string, readonly string[]]) => {
+      return hosts.map((host) => `${path.slice(0, path.indexOf("/"))}/${host}`);
+    };
+    return new Set([...this.#covered].flatMap(hostsIn));
+  }
+
   /** Wakes the Routes of a namespace. */
   wake(namespace: string): void {
     for (const { metadata } of this.#deps.cache.lister(ROUTE).list(namespace)) {

@@ -4,11 +4,11 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import { promisify } from "node:util";
-import { conditionOf } from "../../src/api/condition.ts";
+import { type Condition, conditionOf } from "../../src/api/condition.ts";
 import { EVENT } from "../../src/api/event.ts";
 import { SECRET } from "../../src/api/secret.ts";
 import { VarveProcess } from "../support/varve_process.ts";
-import { settled } from "./certified.ts";
+import { deleted, settled } from "./certified.ts";
 import { hasPebble, Pebble } from "./pebble.ts";
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
@@ -40,6 +40,26 @@ for (const challenge of ["http-01", "tls-alpn-01"] as const) {
     assert(!/PRIVATE KEY|[\w-]{43}\.[\w-]{43}/.test(await varve.log()), "a secret is in the log");
   });
 }
+
+test("a host that comes back is served by the certificate that it had", { skip }, async () => {
+  await using pebble = await Pebble.prepare();
+  const flags = ["--domain", DOMAIN, "--acme", pebble.url, "--acme-ca", pebble.caPath];
+  await using varve = await VarveProcess.start({
+    flags: [...flags, "--tls-gateway", "127.0.0.1:0"],
+  });
+  await pebble.start(portsOf(varve));
+  const { client } = varve;
+  const isGiven = ({ status, reason }: Condition) => status === "True" && reason === undefined;
+  const secret = { namespace: "default", name: `acme-hello.default.${DOMAIN}` };
+  await deploySample(varve);
+  await settled(varve, isGiven);
+  const before = await client.get(SECRET, secret);
+  await deleted(varve);
+  await deploySample(varve);
+  await settled(varve, isGiven);
+  const after = await client.get(SECRET, secret);
+  assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion);
+});
 
 test("what an authority refuses is told to the Route, and is not asked at once", {
   skip,
