@@ -60,9 +60,9 @@ function named(word: string, known: Known): string {
 }
 
 /** All to one, by name; the latest stays within reach, and what is there keeps its tag. */
-function rolledBack({ service, revisions }: Known, chosen: string): readonly TrafficTarget[] {
-  const said = service.spec.traffic ?? [];
-  const tagged = said.filter((it) => it.tag !== undefined && !isGone(it, revisions));
+function rolledBack(known: Known, chosen: string): readonly TrafficTarget[] {
+  const said = known.service.spec.traffic ?? [];
+  const tagged = said.filter((it) => it.tag !== undefined && !isGone(it, known));
   return [
     { revisionName: chosen, latestRevision: false, percent: 100 },
     { latestRevision: true, percent: 0 },

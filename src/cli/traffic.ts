@@ -63,11 +63,8 @@ async function run({ args, flags }: Asked, context: Context): Promise<undefined>
     };
     const all = [...change.shares].filter(([, percent]) => percent > 0);
     checkAlive([...all.map(([target]) => target), ...change.tags.values()], known);
-    const { revisions } = known;
-    const planned = plannedTraffic(known.service, change).filter(
-      (it) => !isInTheWay(it, revisions),
-    );
-    checkThere(planned, { service, revisions, command: context.command });
+    const planned = plannedTraffic(known.service, change).filter((it) => !isInTheWay(it, known));
+    checkThere(planned, known, context);
     return planned;
   };
   const moved = await moveTraffic(context, server, { name: service, plan, waitMs });

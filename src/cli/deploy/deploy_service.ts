@@ -49,9 +49,10 @@ export async function deployService(context: Context, order: Order, at: At): Pro
   const { server, progress } = at;
   const { clock, signal } = context;
   // What cannot be done is refused before anything is sent.
-  const targets = wishedTraffic(await getService(server, name, signal), traffic) ?? [];
-  const there = { service: name, revisions: await revisionsOf(context, server, name) };
-  checkThere(targets, { ...there, command: context.command });
+  const service = await getService(server, name, signal);
+  const targets = wishedTraffic(service, traffic) ?? [];
+  const there = await revisionsOf(context, server, name);
+  if (service !== undefined) checkThere(targets, { service, revisions: there }, context);
   const wish = { ...order.wish, ...(await wishFor(order.what, context, at)) };
   progress.step(`deploying ${name}`);
 
