@@ -158,7 +158,7 @@ export class AcmeIssuer implements Issuer {
         await client.delete(secret);
         log.info({ host, why }, "deleted a certificate that nobody needs");
       } catch (thrown) {
-        log.warn({ host, thrown }, "cannot delete a certificate that nobody needs");
+        log.warn({ err: thrown, host }, "cannot delete a certificate that nobody needs");
       }
     }
   }

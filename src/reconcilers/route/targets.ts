@@ -161,11 +161,12 @@ function notFound(route: Route, name: string): string {
   const tags = naming.flatMap(({ tag }) => tag ?? []);
   const percent = naming.reduce((sum, target) => sum + (target.percent ?? 0), 0);
   const share = percent > 0 ? [`${percent} %`] : [];
-  const whose = [...tags.map((tag) => `tag "${tag}"`), ...share].join(" and ");
+  const uses = [...tags.map((tag) => `tag "${tag}"`), ...share];
+  const whose = uses.length === 0 ? "" : ` for ${uses.join(" and ")}`;
   const { namespace } = route.metadata;
   const service = controllerOf(route);
   const change = [...share.map(() => "REVISION=100"), ...tags.map((tag) => `--untag ${tag}`)];
   const line = `varve traffic ${service?.name} ${change.join(" ")} -n ${namespace}`;
-  const by = service?.kind === "Service" ? ` (${line})` : "";
-  return `${message} spec.traffic names it for ${whose}: name another, or take it out${by}.`;
+  const by = service?.kind === "Service" && change.length > 0 ? ` (${line})` : "";
+  return `${message} spec.traffic names it${whose}: name another, or take it out${by}.`;
 }
