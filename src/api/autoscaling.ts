@@ -1,9 +1,8 @@
 import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { readDurationMs } from "./duration.ts";
 import { brief } from "./error.ts";
-import type { Violation } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING } from "./labels.ts";
-import { at, invalidValue, outside, wrong } from "./violation.ts";
+import { at, invalidValue, outside, type Violation, wrong } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 

@@ -6,11 +6,11 @@ import { NAME_COLUMN } from "./column.ts";
 import { conditionOf, statusFields } from "./condition.ts";
 import { checkForbidden } from "./forbidden.ts";
 import { BUILDS } from "./group.ts";
-import type { Check, Kind, Violation } from "./kind.ts";
+import type { Check, Kind } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
 import { containerState } from "./pod.ts";
 import { DEFAULT_ACCOUNT } from "./service_account.ts";
-import { deniedBy, disallowed, invalidKey } from "./violation.ts";
+import { deniedBy, disallowed, invalidKey, type Violation } from "./violation.ts";
 
 const time = t.Optional(t.String({ format: "date-time" }));
 

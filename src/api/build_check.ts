@@ -23,7 +23,6 @@ import {
 } from "./container_check.ts";
 import { readDurationMs } from "./duration.ts";
 import { brief } from "./error.ts";
-import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
 import { whyBadGit } from "./source.ts";
 import {
@@ -33,6 +32,7 @@ import {
   missing,
   notExactlyOne,
   together,
+  type Violation,
   wrong,
 } from "./violation.ts";
 import type { Volume } from "./volume.ts";

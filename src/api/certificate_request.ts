@@ -3,9 +3,9 @@ import { t, type Value } from "../base/schema.ts";
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { writeAge } from "./duration.ts";
 import { brief } from "./error.ts";
-import type { Kind, Violation } from "./kind.ts";
+import type { Kind } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
-import { at } from "./violation.ts";
+import { at, type Violation } from "./violation.ts";
 
 const text = t.Optional(t.String());
 

@@ -3,12 +3,12 @@ import { AUTOSCALER_CONFIG, readAutoscalerConfig } from "./autoscaler_config.ts"
 import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { checkBase64, checkEntries, checkFrozen, withoutBreaks } from "./entries.ts";
 import { CORE } from "./group.ts";
-import type { Kind, Violation } from "./kind.ts";
+import type { Kind } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
 import { GC_CONFIG, readGcSettings } from "./revision_gc.ts";
 import { DEFAULTS_CONFIG, readRevisionLimits } from "./revision_limits.ts";
 import { SettingsError } from "./settings.ts";
-import { wrong } from "./violation.ts";
+import { type Violation, wrong } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 

@@ -3,7 +3,6 @@ import { type Container, TERMINATION_MESSAGE_PATH, type VolumeMount } from "./co
 import type { EnvFrom, EnvVar } from "./env.ts";
 import { brief } from "./error.ts";
 import { whyBadImage } from "./image.ts";
-import type { Violation } from "./kind.ts";
 import { whyBadKey, whyBadName } from "./name.ts";
 import { checkProbes, type ProbeCheck } from "./probe_check.ts";
 import { readQuantity } from "./quantity.ts";
@@ -14,6 +13,7 @@ import {
   missing,
   notExactlyOne,
   outside,
+  type Violation,
   wrong,
 } from "./violation.ts";
 import type { Volume } from "./volume.ts";

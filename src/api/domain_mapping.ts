@@ -3,11 +3,11 @@ import { NAME_COLUMN, READY_COLUMNS, URL_COLUMN } from "./column.ts";
 import { servingStatusFields } from "./condition.ts";
 import { brief } from "./error.ts";
 import { SERVING, SERVING_BETA } from "./group.ts";
-import type { Kind, Violation } from "./kind.ts";
+import type { Kind } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
 import { addressFields } from "./route.ts";
 import { checkServingMeta, withAuthors } from "./serving.ts";
-import { denied, disallowed, invalidValue, missing } from "./violation.ts";
+import { denied, disallowed, invalidValue, missing, type Violation } from "./violation.ts";
 
 const reference = t.Object({
   apiVersion: t.Optional(t.String()),

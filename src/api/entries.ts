@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { brief } from "./error.ts";
-import type { Violation } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
-import { at } from "./violation.ts";
+import { at, type Violation } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 

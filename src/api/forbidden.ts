@@ -1,5 +1,4 @@
-import type { Violation } from "./kind.ts";
-import { disallowed } from "./violation.ts";
+import { disallowed, type Violation } from "./violation.ts";
 
 /** Fields of a pod that Kubernetes has, and a Revision must not use (spec/elafros §4.4). */
 const FORBIDDEN: ReadonlySet<string> = new Set([

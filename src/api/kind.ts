@@ -18,6 +18,7 @@ import type { NameRule } from "./name.ts";
 import type { RevisionLimits } from "./revision_limits.ts";
 import type { Scaling } from "./scale.ts";
 import type { StatusCause } from "./status.ts";
+import type { Violation } from "./violation.ts";
 
 /** What is known when a resource is written. */
 export interface Writing<R extends Resource = Resource> {
@@ -36,11 +37,6 @@ export interface Check<R extends Resource = Resource> {
   readonly unknown: readonly string[];
   /** What the operator allows; Knative's defaults when left out. */
   readonly limits?: AutoscalingLimits & RevisionLimits;
-}
-
-/** One thing wrong with a resource, and what more there is to say of it. */
-export interface Violation extends StatusCause {
-  readonly details?: string;
 }
 
 /** What only our own controllers may do to a kind, and what to tell others who try. */

@@ -1,8 +1,8 @@
 import { brief } from "./error.ts";
-import type { Kind, Violation } from "./kind.ts";
+import type { Kind } from "./kind.ts";
 import type { DraftMeta } from "./meta.ts";
 import { type NameRule, whyBadKey, whyBadLabelValue, whyBadName, whyBadPrefix } from "./name.ts";
-import { at, missing, wrong } from "./violation.ts";
+import { at, missing, type Violation, wrong } from "./violation.ts";
 
 /** All annotations of one resource together, as in Kubernetes. */
 const ANNOTATION_BYTES_MAX = 256 * 1024;

@@ -1,6 +1,5 @@
-import type { Violation } from "./kind.ts";
 import type { DraftMeta } from "./meta.ts";
-import { at, invalidValue } from "./violation.ts";
+import { at, invalidValue, type Violation } from "./violation.ts";
 
 type Annotations = Readonly<NonNullable<DraftMeta["annotations"]>>;
 

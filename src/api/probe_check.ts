@@ -1,7 +1,14 @@
 import { type Container, DEFAULT_PORT } from "./container.ts";
-import type { Violation } from "./kind.ts";
 import type { Probe } from "./probe.ts";
-import { at, disallowed, missing, notExactlyOne, outside, wrong } from "./violation.ts";
+import {
+  at,
+  disallowed,
+  missing,
+  notExactlyOne,
+  outside,
+  type Violation,
+  wrong,
+} from "./violation.ts";
 
 export interface ProbeCheck {
   /** Of the container. */

@@ -6,7 +6,7 @@ import { servingStatusFields } from "./condition.ts";
 import { firstOf } from "./error.ts";
 import { checkForbidden } from "./forbidden.ts";
 import { SERVING } from "./group.ts";
-import type { Check, Kind, Violation, Writing } from "./kind.ts";
+import type { Check, Kind, Writing } from "./kind.ts";
 import { ANNOTATION, LABEL } from "./labels.ts";
 import type { Draft, Resource } from "./meta.ts";
 import { differences } from "./normal.ts";
@@ -16,7 +16,7 @@ import { revisionSpec, type RevisionSpec as Spec } from "./revision_spec.ts";
 import { IMPORTER } from "./role.ts";
 import { floorIn, withFloorIn } from "./scale.ts";
 import { CONTROLLER_USER, checkOwnerLabel } from "./serving.ts";
-import { denied, wrong } from "./violation.ts";
+import { denied, type Violation, wrong } from "./violation.ts";
 
 const text = t.Optional(t.String());
 

@@ -1,6 +1,5 @@
 import { type Container, servingContainer } from "./container.ts";
 import { checkContainer } from "./container_check.ts";
-import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
 import {
   CONCURRENCY_KEY,
@@ -11,7 +10,16 @@ import {
   TIMEOUT_KEY,
 } from "./revision_limits.ts";
 import type { RevisionSpec } from "./revision_spec.ts";
-import { at, disallowed, invalidValue, missing, outside, together, wrong } from "./violation.ts";
+import {
+  at,
+  disallowed,
+  invalidValue,
+  missing,
+  outside,
+  together,
+  type Violation,
+  wrong,
+} from "./violation.ts";
 import { checkVolumes } from "./volume_check.ts";
 
 /** What is wrong with what shall run (spec/elafros §4.4). `path` is where it stands. */

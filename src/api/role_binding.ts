@@ -3,10 +3,10 @@ import { t, type Value } from "../base/schema.ts";
 import { AGE_COLUMN, type Column, NAME_COLUMN } from "./column.ts";
 import { brief } from "./error.ts";
 import { groupOf, RBAC } from "./group.ts";
-import type { Check, Kind, Violation } from "./kind.ts";
+import type { Check, Kind } from "./kind.ts";
 import type { Draft, Resource } from "./meta.ts";
 import { whyBadName } from "./name.ts";
-import { at } from "./violation.ts";
+import { at, type Violation } from "./violation.ts";
 
 const GROUP = groupOf(RBAC);
 

@@ -1,7 +1,6 @@
 import { readDurationMs } from "./duration.ts";
-import type { Violation } from "./kind.ts";
 import { ANNOTATION } from "./labels.ts";
-import { at, invalidValue, wrong } from "./violation.ts";
+import { at, invalidValue, type Violation, wrong } from "./violation.ts";
 
 /** One share of the requests that a new Revision has for a while. */
 export interface RolloutStep {

@@ -1,6 +1,5 @@
 import { t, type Value } from "../base/schema.ts";
-import type { Violation } from "./kind.ts";
-import { at } from "./violation.ts";
+import { at, type Violation } from "./violation.ts";
 
 const strings = t.Optional(t.Array(t.String()));
 

@@ -3,9 +3,9 @@ import { AGE_COLUMN, NAME_COLUMN } from "./column.ts";
 import { checkBase64, checkFrozen, checkSecretEntries, withoutBreaks } from "./entries.ts";
 import { brief } from "./error.ts";
 import { CORE } from "./group.ts";
-import type { Kind, Violation } from "./kind.ts";
+import type { Kind } from "./kind.ts";
 import type { Resource } from "./meta.ts";
-import { at } from "./violation.ts";
+import { at, type Violation } from "./violation.ts";
 
 type Strings = Readonly<Record<string, string>>;
 

@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from "node:util";
 import { checkOwnScaling } from "./autoscaling.ts";
 import type { AutoscalingLimits } from "./autoscaling_limits.ts";
 import { brief } from "./error.ts";
-import type { Violation, Writing } from "./kind.ts";
+import type { Writing } from "./kind.ts";
 import { ANNOTATION, AUTOSCALING, LABEL } from "./labels.ts";
 import type { Draft, DraftMeta, Resource } from "./meta.ts";
 import { checkNetworking } from "./networking.ts";
 import { checkRolloutStrategy } from "./rollout_strategy.ts";
 import { checkDuration } from "./template.ts";
 import { checkTrafficAnnotations } from "./traffic_annotations.ts";
-import { at, invalidKey, invalidValue, wrong } from "./violation.ts";
+import { at, invalidKey, invalidValue, type Violation, wrong } from "./violation.ts";
 
 /** As whom our own controllers write. */
 export const CONTROLLER_USER = "system:serviceaccount:varve-system:controller";

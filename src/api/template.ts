@@ -6,7 +6,6 @@ import { readDurationMs } from "./duration.ts";
 import { firstOf } from "./error.ts";
 import { checkForbidden } from "./forbidden.ts";
 import { whyBadImage } from "./image.ts";
-import type { Violation } from "./kind.ts";
 import { ANNOTATION, QUEUE_SIDECAR } from "./labels.ts";
 import { type DraftMeta, draftMeta } from "./meta.ts";
 import { checkAnnotations, checkLabels } from "./meta_check.ts";
@@ -18,7 +17,7 @@ import { normalSpec, withSpecDefaults } from "./revision_defaults.ts";
 import { MOST, type RevisionLimits } from "./revision_limits.ts";
 import { revisionSpec } from "./revision_spec.ts";
 import { whyBadSource } from "./source.ts";
-import { at, disallowed, invalidValue, wrong } from "./violation.ts";
+import { at, disallowed, invalidValue, type Violation, wrong } from "./violation.ts";
 
 /** What the next Revision shall be. */
 export const template = t.Object({

@@ -1,6 +1,5 @@
 import { t, type Value } from "../base/schema.ts";
 import { brief } from "./error.ts";
-import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
 import {
   at,
@@ -10,6 +9,7 @@ import {
   notExactlyOne,
   outside,
   together,
+  type Violation,
   wrong,
 } from "./violation.ts";
 

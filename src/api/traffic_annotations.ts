@@ -1,10 +1,9 @@
-import type { Violation } from "./kind.ts";
 import { ANNOTATION } from "./labels.ts";
 import type { DraftMeta } from "./meta.ts";
 import { whyBadName } from "./name.ts";
 import { checkToken } from "./traffic_match_check.ts";
 import type { StickyBy, TrafficPolicySpec } from "./traffic_policy_schema.ts";
-import { at, invalidValue } from "./violation.ts";
+import { at, invalidValue, type Violation } from "./violation.ts";
 
 /** The cookie that the gateway gives to those who have none, when nobody names another. */
 export const STICKY_COOKIE = "varve-key";

@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from "node:net";
-import type { Violation } from "./kind.ts";
 import {
   checkMatch,
   checkPath,
@@ -16,7 +15,7 @@ import type {
   Redirect,
   TrafficPolicySpec,
 } from "./traffic_policy_schema.ts";
-import { at, invalidValue, notExactlyOne, outside, wrong } from "./violation.ts";
+import { at, invalidValue, notExactlyOne, outside, type Violation, wrong } from "./violation.ts";
 
 /** What is wrong with what requests must pass. */
 export function checkGuards(spec: TrafficPolicySpec): readonly Violation[] {

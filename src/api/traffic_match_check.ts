@@ -1,7 +1,6 @@
 import { readDurationMs } from "./duration.ts";
-import type { Violation } from "./kind.ts";
 import type { Match, TrafficPolicySpec, ValueMatch } from "./traffic_policy_schema.ts";
-import { at, invalidValue, wrong } from "./violation.ts";
+import { at, invalidValue, type Violation, wrong } from "./violation.ts";
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 

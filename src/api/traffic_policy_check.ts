@@ -1,9 +1,8 @@
-import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
 import { checkGuards } from "./traffic_guards_check.ts";
 import { checkMatch, checkPath, checkToken } from "./traffic_match_check.ts";
 import type { Match, PolicyRule, StickyBy, TrafficPolicySpec } from "./traffic_policy_schema.ts";
-import { at, invalidValue, notExactlyOne, outside, wrong } from "./violation.ts";
+import { at, invalidValue, notExactlyOne, outside, type Violation, wrong } from "./violation.ts";
 
 const RULES_MAX = 100;
 const HOST =

@@ -1,6 +1,11 @@
 import { joined } from "../base/schema_reading.ts";
 import { ApiError, brief, firstOf } from "./error.ts";
-import type { Violation } from "./kind.ts";
+import type { StatusCause } from "./status.ts";
+
+/** One thing wrong with a resource, and what more there is to say of it. */
+export interface Violation extends StatusCause {
+  readonly details?: string;
+}
 
 // The words are those of Knative's own checks, which its users know (spec/elafros §4.4).
 

@@ -1,9 +1,16 @@
 import { whyBadEntryKey } from "./entries.ts";
-import type { Violation } from "./kind.ts";
 import { whyBadName } from "./name.ts";
 import { readQuantity } from "./quantity.ts";
 import type { RevisionSpec } from "./revision_spec.ts";
-import { at, invalidValue, missing, notExactlyOne, outside, wrong } from "./violation.ts";
+import {
+  at,
+  invalidValue,
+  missing,
+  notExactlyOne,
+  outside,
+  type Violation,
+  wrong,
+} from "./violation.ts";
 import type { Volume, VolumeItem, VolumeSource } from "./volume.ts";
 
 /** What is wrong with the volumes of a Revision (spec/elafros §3.6, §4.4). */
