@@ -50,6 +50,24 @@ export function plain(address: string): string {
     : address;
 }
 
+/** What is routed over the internet, 2000::/3: of its first group. */
+const GLOBAL = { from: 0x2000, to: 0x3fff };
+const GROUPS = 8;
+
+/**
+ * Who counts as one client. A line of IPv6 has 64 bits to choose addresses from (RFC 6177), and
+ * whoever is limited by one of them would take the next.
+ */
+export function lineOf(address: string): string {
+  const first = Number.parseInt(address, 16);
+  const isGlobal = address.includes(":") && first >= GLOBAL.from && first <= GLOBAL.to;
+  if (!isGlobal) return address;
+  const [head = [], tail] = address.split("::").map((part) => part.split(":"));
+  const missing = tail === undefined ? 0 : GROUPS - head.length - tail.length;
+  const groups = [...head, ...Array(missing).fill("0"), ...(tail ?? [])].slice(0, GROUPS / 2);
+  return `${groups.map((it) => Number.parseInt(it, 16).toString(16)).join(":")}::/64`;
+}
+
 /**
  * Who sent a request: the other end of the connection, or when that is a trusted proxy, the last
  * of those it names in `X-Forwarded-For` that is not one itself. What is before that may be made

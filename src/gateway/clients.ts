@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { type Counter, count } from "./attendant.ts";
+import { lineOf } from "./client_address.ts";
 import { LIMITS } from "./limits.ts";
 
 /**
- * Counts open connections, on whichever port: all of them, and those of each address, for no one
+ * Counts open connections, on whichever port: all of them, and those of each client, for no one
  * client may have all there are.
  */
 export class Clients {
@@ -12,13 +13,14 @@ export class Clients {
 
   /** Counts it, or closes it and answers with false. */
   admit(socket: Socket): boolean {
-    const { remoteAddress: address } = socket;
-    if (address === undefined) {
+    const { remoteAddress } = socket;
+    if (remoteAddress === undefined) {
       // It is gone already.
       socket.destroy();
       return false;
     }
-    const client = this.#clients.get(address) ?? new Counted(this, address);
+    const line = lineOf(remoteAddress);
+    const client = this.#clients.get(line) ?? new Counted(this, line);
     const isRoom = this.#open < LIMITS.connectionsMax;
     if (!isRoom || client.open >= LIMITS.connectionsPerClientMax) {
       socket.on("error", () => {});
@@ -27,27 +29,27 @@ export class Clients {
     }
     this.#open += 1;
     client.open += 1;
-    this.#clients.set(address, client);
+    this.#clients.set(line, client);
     count(socket, client);
     return true;
   }
 
   /** One of this client's is closed. */
-  left({ address, open }: Counted): void {
+  left({ line, open }: Counted): void {
     this.#open -= 1;
-    if (open === 0) this.#clients.delete(address);
+    if (open === 0) this.#clients.delete(line);
   }
 }
 
-/** All connections of one address, among those of others. */
+/** All connections of one client, among those of others. */
 class Counted implements Counter {
   open = 0;
-  readonly address: string;
+  readonly line: string;
   readonly #clients: Clients;
 
-  constructor(clients: Clients, address: string) {
+  constructor(clients: Clients, line: string) {
     this.#clients = clients;
-    this.address = address;
+    this.line = line;
   }
 
   left(): void {

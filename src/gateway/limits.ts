@@ -36,7 +36,11 @@ const ROWS = {
   ],
   bodyBytesMax: [2 ** 40, bytes, "bytes of the body of one request"],
   connectionsMax: [20_000, count, "open connections per worker; further ones are closed at once"],
-  connectionsPerClientMax: [4_096, count, "open connections of one address per worker"],
+  connectionsPerClientMax: [
+    4_096,
+    count,
+    "open connections of one address, or /64 of IPv6, per worker",
+  ],
   requestsPerConnectionMax: [
     1_000_000,
     count,

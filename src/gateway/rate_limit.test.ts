@@ -16,6 +16,15 @@ test("a long key has a limit of its own, and takes no more room than a short one
   for (const [key] of limiter.takeSpent()) assert(key.length <= 64, key);
 });
 
+test("whoever takes another address of the same line of IPv6 is no other client", () => {
+  const limiter = new Limiter({ requests: 1, per: "1h" }, { clock: new WorldClock(), spent() {} });
+  const codeOf = (client: string) => limiter.check(askedBy(""), client, undefined)?.code;
+  assert.deepEqual(
+    [codeOf("2001:db8:0:1::1"), codeOf("2001:db8:0:1:a:b:c:d"), codeOf("2001:db8:0:2::1")],
+    [undefined, 429, undefined],
+  );
+});
+
 function askedBy(key: string): Asked {
   const line = { method: "GET", target: "/", host: "a.localhost", peer: "127.0.0.1" };
   return { ...line, isTls: false, bodyBytes: 0, header: () => key };

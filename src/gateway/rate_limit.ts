@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { readDurationMs } from "../api/duration.ts";
 import type { RateLimit } from "../api/traffic_policy_schema.ts";
 import type { Clock } from "../base/clock.ts";
+import { lineOf } from "./client_address.ts";
 import type { Asked } from "./course.ts";
 import { type Claims, claimOf } from "./match.ts";
 import type { Refusal } from "./refusal.ts";
@@ -58,7 +59,7 @@ export class Limiter {
     const value =
       header === undefined ? claimOf(claims, claim ?? "") : asked.header(header.toLowerCase());
     const isOfClient = header === undefined && claim === undefined;
-    const key = all === true ? "" : isOfClient ? client : (value ?? "");
+    const key = all === true ? "" : isOfClient ? lineOf(client) : (value ?? "");
     const bucket = this.#bucket(shortOf(key));
     if (bucket.tokens >= 1 && asked.isTrial === true) return undefined;
     if (bucket.tokens >= 1) {
