@@ -183,8 +183,12 @@ function backendFamilies(backends: readonly BackendSighting[]): readonly Family[
       ...(["cold_start_seconds", CELL.colds, CELL.coldMs] as const),
       "How long requests waited for the first instance.",
     ),
-    gauge("requests_in_flight", "inFlight", "Requests that wait or are served."),
-    gauge("requests_queued", "queued", "Requests that wait for an instance."),
+    gauge(
+      "requests_in_flight",
+      "inFlight",
+      "Requests, and copies of others, that wait or are served.",
+    ),
+    gauge("requests_queued", "queued", "Of these, requests and copies that wait for an instance."),
     gauge("instances", "endpoints", "Instances that requests may go to."),
     gauge("instances_down", "down", "Of these, instances that do not answer."),
     counter("request_bytes_total", CELL.bytesIn, "Bytes of bodies that clients sent."),
@@ -195,7 +199,11 @@ function backendFamilies(backends: readonly BackendSighting[]): readonly Family[
       CELL.ejections,
       "Instances left alone for a while, as they refused or broke connections.",
     ),
-    counter("requests_waited_total", CELL.waited, "Requests that found no instance free."),
+    counter(
+      "requests_waited_total",
+      CELL.waited,
+      "Requests and copies that found no instance free.",
+    ),
     counter("mirrored_total", CELL.mirrored, "Copies of requests that were sent here."),
     counter("mirrors_dropped_total", CELL.mirrorsDropped, "Copies that were not sent."),
   ];

@@ -4,6 +4,7 @@ import { nodeHttp } from "../base/node_http.ts";
 import type { Backend, Endpoint, Waiter } from "./backend.ts";
 import type { Outgoing } from "./caller.ts";
 import { removeHeader } from "./course.ts";
+import { enter, leave } from "./load.ts";
 import type { Seats, Ticket } from "./seats.ts";
 import { CELL, count } from "./tally.ts";
 
@@ -21,7 +22,8 @@ const COPY_MS = 30_000;
 
 /**
  * Sends copies of requests to revisions that are being tried. Nobody waits for a copy, its answer
- * is thrown away, and whatever goes wrong with it is counted and no more.
+ * is thrown away, and whatever goes wrong with it is counted and no more. It is load as any request
+ * is, for it takes an instance: a revision that is sent copies alone is not at rest.
  */
 export class Mirrors {
   readonly #options: MirrorsOptions;
@@ -84,6 +86,7 @@ export class Copy implements Waiter {
     if (this.#isOver || this.#isWhole) return;
     this.#isWhole = true;
     const { clock, seats, backend } = this.#options;
+    enter(backend, clock.elapsed());
     this.#late = clock.after(COPY_MS, () => this.#expire());
     this.#ticket = seats.ask(backend, this);
   }
@@ -157,6 +160,8 @@ export class Copy implements Waiter {
     this.#isOver = true;
     this.#late?.[Symbol.dispose]();
     this.#pieces = [];
-    this.#options.ended();
+    const { clock, backend, ended } = this.#options;
+    if (this.#isWhole) leave(backend, clock.elapsed());
+    ended();
   }
 }

@@ -7,7 +7,7 @@ export type Tally = Float64Array;
 
 /** Where each count stands: what every request counts comes first, and side by side. */
 export const CELL = {
-  /** Requests that wait or are served now. */
+  /** Requests and copies that wait or are served now. */
   inside: 0,
   /** Those that have come since the load was last taken. */
   came: 1,
@@ -26,7 +26,7 @@ export const CELL = {
   durations: 13,
   retries: 29,
   ejections: 30,
-  /** Requests that found no instance free. */
+  /** Requests and copies that found no instance free. */
   waited: 31,
   /** Requests that found no instance at all, and had one started. */
   coldStarts: 32,
