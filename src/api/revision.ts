@@ -25,7 +25,7 @@ const containerStatus = t.Object({ name: text, imageDigest: text });
 const coldStart = t.Object({
   from: t.OneOf("new", "stopped", "frozen"),
   at: t.String({ format: "date-time" }),
-  /** Until the runtime was asked; or, of one that was frozen, until it served. */
+  /** Until this start began, with those that failed before; of a frozen one, until it served. */
   scheduleMs: t.Number(),
   unpackMs: t.Number(),
   startMs: t.Number(),

@@ -94,6 +94,26 @@ test("ERR-13: a request that waits for one that is stopped starts it, and says s
   assert.deepEqual(coldStart, { from: "stopped", at: world.context.clock.timestamp(), ...parts });
 });
 
+test("a cold start counts from who has waited since, not from who left", async () => {
+  await using world = await serving();
+  await pass(world, 62);
+  await pass(world, 600);
+  world.runtime.behave(BACKEND, HANGS);
+  world.gateway.wait(BACKEND);
+  await world.settle();
+  // That one has gone. The next is told of every second, as long as it waits.
+  world.pass(100);
+  for (let second = 0; second < 5; second += 1) {
+    world.gateway.wait(BACKEND);
+    await pass(world, 1);
+  }
+  const start = { unpackMs: 100, startMs: 200, readyMs: 700 };
+  world.runtime.behave(BACKEND, { phase: "ready", start });
+  await world.settle();
+  const { at: _, ...told } = world.get(REVISION, NAME).status?.coldStart ?? {};
+  assert.deepEqual(told, { from: "stopped", ...start, scheduleMs: 4000, totalMs: 5000 });
+});
+
 test("§12.2: what cannot be started again is given up when nobody asks any more", async () => {
   await using world = await serving();
   await pass(world, 62);

@@ -40,6 +40,8 @@ interface Call {
 
 interface Woken extends Call {
   readonly from: "frozen" | "stopped";
+  /** When it was asked for last. */
+  readonly heardMs: number;
 }
 
 /** What is known of a Revision that is awake, or was a moment ago: for metrics. */
@@ -59,6 +61,9 @@ const TICK_MS = 2000;
 
 /** Who serves already can wait a moment to be looked at: others may still need the processor. */
 const SERVES_MS = 250;
+
+/** That somebody waits is said every second: when it was not for so long, nobody did any more. */
+const LEFT_MS = 5000;
 
 /** Below this share of free memory, what is frozen is stopped. */
 const PRESSED_BELOW = 0.1;
@@ -134,10 +139,12 @@ export class Autoscaler {
   /** A request waits for it, or a Route is about to send it some. */
   activate(id: string): void {
     const entry = this.#entries.get(id);
+    const atMs = this.#options.clock.elapsed();
+    if (entry?.woken !== undefined) entry.woken = heard(entry.woken, atMs);
     // It has what it can have: that it is asked for is said again every second.
     const isKnown = entry?.scaler.plan.floor === "awake" && entry.facts.present > 0;
     if (isKnown) return;
-    this.#call(id, { atMs: this.#options.clock.elapsed() });
+    this.#call(id, { atMs });
     this.#wake(keyOf(id));
   }
 
@@ -191,7 +198,9 @@ export class Autoscaler {
     const { floor } = entry.scaler.plan;
     // What was thawed was frozen, whatever we had in mind for it.
     const from = call.tookMs === undefined ? floor : "frozen";
-    if (floor !== "awake" && from !== "awake") entry.woken = { from, ...call };
+    if (floor !== "awake" && from !== "awake") {
+      entry.woken = { from, heardMs: call.atMs, ...call };
+    }
     entry.scaler.activate(this.#options.clock.elapsed(), entry.facts.settings);
   }
 
@@ -238,6 +247,12 @@ export class Autoscaler {
     const count = Math.ceil(oldest.length * PRESSED_SHARE);
     return new Set(oldest.slice(0, count).map(([id]) => id));
   }
+}
+
+/** Whose time it is that a start takes: of the first who has waited without a gap since. */
+function heard(woken: Woken, nowMs: number): Woken {
+  const isAnother = nowMs - woken.heardMs > LEFT_MS;
+  return { ...woken, ...(isAnother && { atMs: nowMs }), heardMs: nowMs };
 }
 
 /** "default/hello-00001" is the key of what has that path. */
