@@ -17,6 +17,16 @@ export class Sightings {
   readonly #gone = new Map<string, number[]>();
   readonly #goneWorker = new Map<string, number>();
   readonly #own = new Set<string>();
+  readonly #ownMax: number;
+  /** What those have counted together that had no series of their own then: it never falls. */
+  #others: readonly number[] | undefined;
+  /** What each of them had counted when it was last part of that. */
+  readonly #inOthers = new Map<string, readonly number[]>();
+  #hasBegun = false;
+
+  constructor(ownMax = REVISIONS_MAX) {
+    this.#ownMax = ownMax;
+  }
 
   /** Those that have told something, and were not gone then. */
   get workers(): readonly string[] {
@@ -51,31 +61,48 @@ export class Sightings {
 
   /** `isKnown` says whether a revision is still there: the others are forgotten. */
   forget(isKnown: (backend: string) => boolean): void {
-    for (const ids of [this.#gone, this.#own]) {
+    for (const ids of [this.#gone, this.#own, this.#inOthers]) {
       for (const id of ids.keys()) if (!isKnown(id)) ids.delete(id);
     }
   }
 
   get families(): readonly Family[] {
-    const sums = this.#sums();
-    return [...backendFamilies([...sums.values()]), ...this.#workerFamilies()];
+    return [...backendFamilies(this.#series()), ...this.#workerFamilies()];
+  }
+
+  /**
+   * One for each revision that has its own, and one for the others: of these it sums what they
+   * count from look to look, so it keeps the part of who is deleted, or has its own by now.
+   */
+  #series(): readonly BackendSighting[] {
+    const own: BackendSighting[] = [];
+    let rest: BackendSighting = { id: OTHERS, tally: [], ...IDLE };
+    for (const one of this.#sums().values()) {
+      const { id } = one;
+      const tally = since(this.#inOthers.get(id), one.tally);
+      if (this.#isOwn(id)) own.push({ ...one, tally });
+      else {
+        rest = summed(rest, { ...one, id: OTHERS, tally: [] });
+        this.#inOthers.set(id, one.tally);
+        // What workers had counted before us others may have told: it would look like requests.
+        this.#others = added(this.#others, this.#hasBegun ? tally : tally.map(() => 0));
+      }
+    }
+    this.#hasBegun ||= own.length > 0;
+    return this.#others === undefined ? own : [...own, { ...rest, tally: this.#others }];
   }
 
   #sums(): ReadonlyMap<string, BackendSighting> {
     const sums = new Map<string, BackendSighting>();
-    const add = (one: BackendSighting) => {
-      const id = this.#isOwn(one.id) ? one.id : OTHERS;
-      sums.set(id, summed(sums.get(id), { ...one, id }));
-    };
-    const idle = { inFlight: 0, queued: 0, endpoints: 0, down: 0 };
+    const add = (one: BackendSighting) => sums.set(one.id, summed(sums.get(one.id), one));
     for (const { backends } of this.#last.values()) for (const one of backends) add(one);
-    for (const [id, tally] of this.#gone) add({ id, tally, ...idle });
+    for (const [id, tally] of this.#gone) add({ id, tally, ...IDLE });
     return sums;
   }
 
   /** Whoever has series keeps them, in whichever order workers tell. */
   #isOwn(id: string): boolean {
-    if (this.#own.size < REVISIONS_MAX) this.#own.add(id);
+    if (this.#own.size < this.#ownMax) this.#own.add(id);
     return this.#own.has(id);
   }
 
@@ -115,6 +142,13 @@ export class Sightings {
       },
     ];
   }
+}
+
+const IDLE = { inFlight: 0, queued: 0, endpoints: 0, down: 0 };
+
+/** What has come since. Who has less than before was made anew. */
+function since(before: readonly number[] = [], now: readonly number[]): readonly number[] {
+  return now.map((value, at) => (value < (before[at] ?? 0) ? value : value - (before[at] ?? 0)));
 }
 
 function added(before: readonly number[] = [], more: readonly number[]): number[] {
