@@ -14,7 +14,7 @@ import { differences } from "./normal.ts";
 import { readQuantity } from "./quantity.ts";
 import { checkRevisionSpec } from "./revision_check.ts";
 import { normalSpec, withSpecDefaults } from "./revision_defaults.ts";
-import { MOST, type RevisionLimits } from "./revision_limits.ts";
+import type { RevisionLimits } from "./revision_limits.ts";
 import { revisionSpec } from "./revision_spec.ts";
 import { whyBadSource } from "./source.ts";
 import { at, disallowed, invalidValue, type Violation, wrong } from "./violation.ts";
@@ -77,16 +77,17 @@ const ANNOTATIONS = `${TEMPLATE}.metadata.annotations`;
 
 /** What is wrong with a template (spec/elafros §4.1, §4.4). */
 export function checkTemplate(next: Template, parent: Parent): readonly Violation[] {
-  // Whoever lowers a limit keeps nobody from changing something else.
-  const isSame = isDeepStrictEqual(next.spec, parent.stored?.spec);
   const { labels, annotations = {} } = next.metadata ?? {};
+  const forbidden = checkForbidden(parent.unknown, at(TEMPLATE, "spec"));
+  // It was allowed, and makes no Revision: what an operator allows now is for the next one.
+  if (isDeepStrictEqual(next, parent.stored)) return forbidden;
   return [
     ...checkName(next, parent),
     ...checkLabels(labels, at(TEMPLATE, "metadata", "labels")),
     ...checkAnnotations(annotations, ANNOTATIONS),
     ...checkSettings(annotations, parent.limits),
-    ...checkRevisionSpec(next.spec ?? {}, at(TEMPLATE, "spec"), isSame ? MOST : parent.limits),
-    ...checkForbidden(parent.unknown, at(TEMPLATE, "spec")),
+    ...checkRevisionSpec(next.spec ?? {}, at(TEMPLATE, "spec"), parent.limits),
+    ...forbidden,
   ];
 }
 

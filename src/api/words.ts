@@ -48,7 +48,8 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   configMapRef: "Takes all keys of a ConfigMap as variables.",
   configurationName: "Sends requests to the latest ready Revision of this Configuration.",
   containerConcurrency:
-    "Requests that one instance is sent at once, at most. 0 leaves it to the autoscaler.",
+    "Requests that one instance is sent at once, at most: up to 1000, or as the ConfigMap " +
+    "config-defaults in varve-system says. 0 leaves it to the autoscaler.",
   containerID: "What the runtime calls it.",
   containerPort: "The port that the program listens on. 8080 when left out.",
   containerRuntimeVersion: "What runs the instances.",
@@ -247,7 +248,9 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   terminationMessagePath: "The file in which it may say why it ended.",
   terminationMessagePolicy: "Whether its last lines stand in for that file.",
   time: "When it last did.",
-  timeoutSeconds: "How long the whole of a request may take. 300 when left out.",
+  timeoutSeconds:
+    "How long the whole of a request may take: up to 600, or as the ConfigMap config-defaults in " +
+    "varve-system says. 300 when left out.",
   "livenessProbe.timeoutSeconds": "How long one look may take.",
   "readinessProbe.timeoutSeconds": "How long one look may take.",
   "startupProbe.timeoutSeconds": "How long one look may take.",

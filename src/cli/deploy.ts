@@ -30,7 +30,11 @@ const SETTINGS: readonly Flag[] = [
   },
   { name: "port", value: "PORT", meaning: "what it listens on: 8080, or h2c:8080 for gRPC" },
   { name: "concurrency", value: "N", meaning: "requests per instance at once; 0 is any number" },
-  { name: "timeout-seconds", value: "N", meaning: "how long a request may take" },
+  {
+    name: "timeout-seconds",
+    value: "N",
+    meaning: "how long a request may take; 600 at most, or as config-defaults says",
+  },
   { name: "memory", value: "AMOUNT", meaning: 'limit of an instance, such as 256Mi, or "none"' },
   { name: "cpu", value: "AMOUNT", meaning: 'limit of an instance, such as 500m, or "none"' },
   { name: "min-scale", value: "N", meaning: "instances at least" },
