@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serviceOf, told } from "../../../test/world/serving.ts";
 import { World } from "../../../test/world/world.ts";
-import { CONFIG_MAP } from "../../api/config_map.ts";
+import { CONFIG_MAP, type ConfigMap } from "../../api/config_map.ts";
 import { CONFIGURATION } from "../../api/configuration.ts";
 import { NAMESPACE } from "../../api/namespace.ts";
 import { REVISION } from "../../api/revision.ts";
@@ -47,5 +47,26 @@ test("O-2: an operator says how long requests may last at most, and how many at 
   await assert.rejects(
     client.put({ ...now, spec: { ...now.spec, template } }),
     /expected 0 <= 3600 <= 600: .*\n.*max-revision-timeout-seconds in ConfigMap "config-defaults"/,
+  );
+});
+
+test("a limit on scale that is lowered keeps nobody from changing something else", async () => {
+  await using world = await World.make();
+  const { client } = world;
+  const { apiVersion, kind } = NAMESPACE;
+  await client.create({ apiVersion, kind, metadata: { name: "varve-system" } });
+  const annotations = { "autoscaling.knative.dev/max-scale": "6" };
+  await client.create(serviceOf("hello", { template: { annotations } }));
+  const metadata = { namespace: "varve-system", name: "config-autoscaler" };
+  const data = { "max-scale-limit": "5" };
+  const head = { apiVersion: CONFIG_MAP.apiVersion, kind: CONFIG_MAP.kind };
+  await client.create<ConfigMap>({ ...head, metadata, data });
+  await world.settle();
+  assert.equal(told(world.get(SERVICE, "hello"))["Ready"], "True", "it was allowed");
+  const { metadata: own, ...rest } = world.get(SERVICE, "hello");
+  await client.put({ ...rest, metadata: { ...own, labels: { team: "a" } } });
+  await assert.rejects(
+    client.create(serviceOf("other", { template: { annotations } })),
+    /expected 1 <= 6 <= 5: spec.template.metadata.annotations/,
   );
 });
