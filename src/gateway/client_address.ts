@@ -59,9 +59,9 @@ const GROUPS = 8;
  * whoever is limited by one of them would take the next.
  */
 export function lineOf(address: string): string {
+  if (!address.includes(":")) return address;
   const first = Number.parseInt(address, 16);
-  const isGlobal = address.includes(":") && first >= GLOBAL.from && first <= GLOBAL.to;
-  if (!isGlobal) return address;
+  if (!(first >= GLOBAL.from && first <= GLOBAL.to)) return address;
   const [head = [], tail] = address.split("::").map((part) => part.split(":"));
   const missing = tail === undefined ? 0 : GROUPS - head.length - tail.length;
   const groups = [...head, ...Array(missing).fill("0"), ...(tail ?? [])].slice(0, GROUPS / 2);

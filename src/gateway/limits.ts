@@ -39,7 +39,7 @@ const ROWS = {
   connectionsPerClientMax: [
     4_096,
     count,
-    "open connections of one address, or /64 of IPv6, per worker",
+    "open connections of one address, or /64 of public IPv6, per worker",
   ],
   requestsPerConnectionMax: [
     1_000_000,

@@ -75,13 +75,19 @@ test("what the gateway has thawed on its last way is not stopped under its reque
   assert.deepEqual(world.runtime.faults, []);
 });
 
-test("ERR-13: a request that waits for one that is stopped starts it, and says so", async () => {
-  await using world = await serving();
+/** One that was stopped, and does not come up though a request waits for it. */
+async function starting(): Promise<World> {
+  const world = await serving();
   await pass(world, 62);
   await pass(world, 600);
   world.runtime.behave(BACKEND, HANGS);
   world.gateway.wait(BACKEND);
   await world.settle();
+  return world;
+}
+
+test("ERR-13: a request that waits for one that is stopped starts it, and says so", async () => {
+  await using world = await starting();
   assert.deepEqual(seen(world), { active: WAITING, desired: 1, actual: 0, phases: ["starting"] });
   assert.equal(told(world.get(REVISION, NAME))["Ready"], "True", "it was ready, and will be");
   world.pass(1.5);
@@ -95,12 +101,7 @@ test("ERR-13: a request that waits for one that is stopped starts it, and says s
 });
 
 test("a cold start counts from who has waited since, not from who left", async () => {
-  await using world = await serving();
-  await pass(world, 62);
-  await pass(world, 600);
-  world.runtime.behave(BACKEND, HANGS);
-  world.gateway.wait(BACKEND);
-  await world.settle();
+  await using world = await starting();
   // That one has gone. The next is told of every second, as long as it waits.
   world.pass(100);
   for (let second = 0; second < 5; second += 1) {
@@ -115,12 +116,7 @@ test("a cold start counts from who has waited since, not from who left", async (
 });
 
 test("§12.2: what cannot be started again is given up when nobody asks any more", async () => {
-  await using world = await serving();
-  await pass(world, 62);
-  await pass(world, 600);
-  world.runtime.behave(BACKEND, HANGS);
-  world.gateway.wait(BACKEND);
-  await world.settle();
+  await using world = await starting();
   await pass(world, 628);
   assert.equal(seen(world).desired, 1);
   await pass(world, 4);
